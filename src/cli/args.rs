@@ -1,0 +1,219 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Finds every failed login in a mail server's log, once, and says who was behind it.
+///
+/// Without an action or a command: reads what is new in the mail log and appends each failed
+/// login to the CSV.
+#[derive(Debug, Parser)]
+#[command(
+    name = "maillogsentinel",
+    version,
+    max_term_width = 100,
+    after_help = "Exit status: 0 done, 1 failed, 2 bad command line, 75 another run is at work, \
+                  78 bad configuration."
+)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag of the command line")]
+pub struct Args {
+    /// The configuration file [default: /etc/maillogsentinel.conf, then
+    /// /etc/maillogsentinel/maillogsentinel.conf]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Set a key of the configuration, on top of the file; may be given several times
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
+
+    /// Read what is new, then make the daily report and mail it
+    #[arg(long, group = "action", help_heading = "Actions")]
+    pub report: bool,
+
+    /// Archive CSV, state and operational log, and start over with the next run
+    #[arg(long, group = "action", help_heading = "Actions")]
+    pub reset: bool,
+
+    /// Archive all that was ever written, and start over with the next run
+    #[arg(long, group = "action", help_heading = "Actions")]
+    pub purge: bool,
+
+    /// Write new rows of the CSV as a file of SQL
+    #[arg(long, group = "action", help_heading = "Actions")]
+    pub sql_export: bool,
+
+    /// Load new files of SQL into the database
+    #[arg(long, group = "action", help_heading = "Actions")]
+    pub sql_import: bool,
+
+    /// Install on this machine
+    #[arg(long, group = "action", help_heading = "Actions")]
+    pub setup: bool,
+
+    /// With --report: the day it is about
+    #[arg(long, value_name = "YYYY-MM-DD|today|yesterday", help_heading = "Options of actions")]
+    pub date: Option<String>,
+
+    /// With --report: write it there instead of mailing it; the ending tells the form
+    #[arg(long, value_name = "-|FILE[.txt|.html|.eml|.json]", help_heading = "Options of actions")]
+    pub output: Option<PathBuf>,
+
+    /// With --setup: ask
+    #[arg(long, conflicts_with = "automated", help_heading = "Options of actions")]
+    pub interactive: bool,
+
+    /// With --setup: ask nothing, take all from --config
+    #[arg(long, help_heading = "Options of actions")]
+    pub automated: bool,
+
+    /// With --setup: install under this folder and touch nothing outside it
+    #[arg(long, value_name = "DIR", help_heading = "Options of actions")]
+    pub root: Option<PathBuf>,
+
+    /// With --reset and --purge: where the archive goes [default: your home]
+    #[arg(long, value_name = "DIR", help_heading = "Options of actions")]
+    pub backup_dir: Option<PathBuf>,
+
+    /// With --reset and --purge: do not ask
+    #[arg(long, help_heading = "Options of actions")]
+    pub yes: bool,
+
+    /// Tell more; with -v what is being done, in detail
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+
+    /// Tell only what is wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Show no progress bar
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+
+    /// What else can be done
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Color {
+    /// On terminals, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    /// Makes it hold for all output.
+    pub fn write_global(self) {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say for every line of a log what it was taken for, and why
+    Explain(Explain),
+    /// Look addresses up in the local databases, or refresh those
+    Ipinfo(IpInfo),
+    /// Redact a mail log, so that it can be shared
+    Anonymize(Anonymize),
+    /// Check everything, and say what is wrong and how to mend it
+    Doctor,
+}
+
+/// Options of `explain`.
+#[derive(Debug, ClapArgs)]
+pub struct Explain {
+    /// Files, `-` for standard input, or a log line itself, in quotes
+    #[arg(value_name = "FILE|-|LINE")]
+    pub what: Vec<String>,
+
+    /// Show only lines that look like logins but matched no rule
+    #[arg(long)]
+    pub missed: bool,
+
+    /// List every rule with an example
+    #[arg(long, conflicts_with_all = ["what", "missed"])]
+    pub rules: bool,
+}
+
+/// Options of `ipinfo`.
+#[derive(Debug, ClapArgs)]
+pub struct IpInfo {
+    /// Addresses
+    pub ip: Vec<String>,
+    /// Download new databases, if there are any
+    #[arg(long)]
+    pub update: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `anonymize`.
+#[derive(Debug, ClapArgs)]
+pub struct Anonymize {
+    /// The log [default: standard input]
+    #[arg(short, long, value_name = "FILE", action = ArgAction::Set)]
+    pub input: Option<PathBuf>,
+    /// Where to [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+impl Args {
+    /// An option that stands without the action it belongs to, or a command beside an action.
+    pub fn misfit(&self) -> Option<String> {
+        let actions =
+            [self.report, self.reset, self.purge, self.sql_export, self.sql_import, self.setup];
+        let archives = self.reset || self.purge;
+        let without = |given: bool, action: bool, option: &str, needs: &str| {
+            (given && !action).then(|| format!("{option} goes with {needs}"))
+        };
+        [
+            without(self.date.is_some(), self.report, "--date", "--report"),
+            without(self.output.is_some(), self.report, "--output", "--report"),
+            without(self.interactive, self.setup, "--interactive", "--setup"),
+            without(self.automated, self.setup, "--automated", "--setup"),
+            without(self.root.is_some(), self.setup, "--root", "--setup"),
+            without(self.backup_dir.is_some(), archives, "--backup-dir", "--reset or --purge"),
+            without(self.yes, archives, "--yes", "--reset or --purge"),
+            (self.command.is_some() && actions.contains(&true))
+                .then(|| "a command and an action exclude each other".to_owned()),
+        ]
+        .into_iter()
+        .flatten()
+        .next()
+    }
+
+    /// What was asked for that later versions will do.
+    pub fn not_built_yet(&self) -> Option<&'static str> {
+        let flags = [
+            (self.report, "--report"),
+            (self.reset, "--reset"),
+            (self.purge, "--purge"),
+            (self.sql_export, "--sql-export"),
+            (self.sql_import, "--sql-import"),
+            (self.setup, "--setup"),
+            (matches!(self.command, Some(Command::Ipinfo(_))), "ipinfo"),
+            (matches!(self.command, Some(Command::Anonymize(_))), "anonymize"),
+            (matches!(self.command, Some(Command::Doctor)), "doctor"),
+        ];
+        flags.iter().find(|(asked, _)| *asked).map(|(_, name)| *name)
+    }
+}

@@ -1,0 +1,115 @@
+//! The main job: extract what is new.
+
+use std::io::Write;
+
+use log::LevelFilter;
+
+use super::args::Args;
+use super::progress::Bar;
+use crate::config::Config;
+use crate::exit::Status;
+use crate::host::Host;
+use crate::oplog::OperationalLog;
+use crate::pipeline::{self, RunError, Summary};
+use crate::store::StoreError;
+
+pub(super) fn run(host: &Host, args: &Args, config: &Config) -> Status {
+    let started = std::time::Instant::now();
+    let mut bar = Bar::new(!args.no_progress && !args.quiet);
+    let log_failed = start_log(host, args, config, &bar);
+    log::info!("=== Start of MailLogSentinel v{} ===", env!("CARGO_PKG_VERSION"));
+    if config.detect.dovecot {
+        log::warn!("Dovecot's own logins are not read yet in this version; Postfix's are");
+    }
+    let done = pipeline::run(host, config, &mut bar);
+    bar.clear();
+    let status = match done {
+        Ok(summary) => finish(&summary, args, started.elapsed()),
+        Err(error) => refuse(&error),
+    };
+    log::info!("=== End of MailLogSentinel execution ===");
+    if log_failed && status == Status::Done { Status::Failed } else { status }
+}
+
+/// Opens the operational log; true if that failed.
+fn start_log(host: &Host, args: &Args, config: &Config, bar: &Bar) -> bool {
+    let stderr = match (args.verbose, args.quiet) {
+        (true, _) => LevelFilter::Debug,
+        (_, true) => LevelFilter::Warn,
+        _ => config.general.log_level.min(LevelFilter::Info),
+    };
+    let bar = bar.clone();
+    let around = Box::new(move |write: &mut dyn FnMut()| bar.aside(write));
+    let clock = (host.now, host.zone.clone());
+    let (log, error) = OperationalLog::open(&config.general, clock, stderr, around);
+    log.install();
+    if let (Some(error), Some(path)) = (&error, &config.general.log_file) {
+        let hint = "set `log_file` in section [general]; empty means none";
+        log::error!("cannot write the operational log {}: {error}\n  hint: {hint}", path.display());
+    }
+    error.is_some()
+}
+
+/// Says what was done, in one line.
+fn finish(summary: &Summary, args: &Args, took: std::time::Duration) -> Status {
+    let line = in_words(summary, took);
+    if summary.interrupted {
+        log::warn!("Interrupted: the next run goes on where this one stopped");
+        return Status::Failed;
+    }
+    log::debug!("{line}");
+    if !args.quiet {
+        let _ = writeln!(anstream::stdout(), "{line}");
+    }
+    if summary.errors.is_empty() { Status::Done } else { Status::Failed }
+}
+
+fn in_words(summary: &Summary, took: std::time::Duration) -> String {
+    let plural = |n: u64, one: &str, many: &str| {
+        format!("{} {}", grouped(n), if n == 1 { one } else { many })
+    };
+    let mut line = format!(
+        "{} read: {} recorded, {}, {}",
+        plural(summary.lines, "line", "lines"),
+        plural(summary.failures, "failed login", "failed logins"),
+        plural(summary.logins, "message of users who logged in", "messages of users who logged in"),
+        plural(
+            summary.puzzles,
+            "line that looks like a login but matches no rule",
+            "lines that look like logins but match no rule"
+        ),
+    );
+    if summary.ignored > 0 {
+        line += &format!(", {} from ignored networks", grouped(summary.ignored));
+    }
+    format!("{line}; {:.2} s", took.as_secs_f64())
+}
+
+/// 12311 as `12,311`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn refuse(error: &RunError) -> Status {
+    let hint = match error {
+        RunError::Store(error) => error.hint(),
+        RunError::Folder { .. } => Some(
+            "create it for the user this runs as, or set `working_dir` and `state_dir` in section \
+             [paths]"
+                .to_owned(),
+        ),
+    };
+    log::error!("{error}{}", hint.map_or(String::new(), |hint| format!("\n  hint: {hint}")));
+    match error {
+        RunError::Store(StoreError::Locked { .. }) => Status::TryLater,
+        _ => Status::Failed,
+    }
+}

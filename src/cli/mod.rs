@@ -1,0 +1,74 @@
+//! What people type, and what they read back: one file for each command.
+
+pub mod args;
+mod explain;
+mod extract;
+mod progress;
+
+use std::io::Write;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+use crate::config::{self, Config};
+use crate::exit::Status;
+use crate::host::Host;
+
+use args::{Args, Command};
+
+/// Runs the command line `words`, the program's name first.
+pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
+    let args = match Args::try_parse_from(words) {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Status::Done,
+                _ => Status::Usage,
+            };
+        }
+    };
+    args.color.write_global();
+    if let Some(mistake) = args.misfit() {
+        let _ = Args::command().error(ErrorKind::ArgumentConflict, mistake).print();
+        return Status::Usage;
+    }
+    if let Some(later) = args.not_built_yet() {
+        return fail(&format!("{later} is not built yet in this version"), None);
+    }
+    match &args.command {
+        Some(Command::Explain(explain)) => explain::run(host, explain),
+        _ => with_config(&args, |config| extract::run(host, &args, config)),
+    }
+}
+
+/// Loads the configuration, tells what is wrong or odd with it, and goes on if it is usable.
+fn with_config(args: &Args, then: impl FnOnce(&Config) -> Status) -> Status {
+    let (loaded, warnings) = config::load(args.config.as_deref(), &args.set);
+    for warning in &warnings {
+        say("warning", &warning.to_string());
+    }
+    match loaded {
+        Ok(config) => then(&config),
+        Err(mistakes) => {
+            for mistake in &mistakes {
+                say("error", &mistake.to_string());
+            }
+            Status::BadConfig
+        }
+    }
+}
+
+/// Says why nothing was done.
+fn fail(what: &str, hint: Option<&str>) -> Status {
+    say("error", &hint.map_or(what.to_owned(), |hint| format!("{what}\n  hint: {hint}")));
+    Status::Failed
+}
+
+/// Writes to stderr, in colour where it is a terminal.
+fn say(kind: &str, text: &str) {
+    use anstyle::{AnsiColor, Style};
+    let color = if kind == "error" { AnsiColor::Red } else { AnsiColor::Yellow };
+    let style = Style::new().bold().fg_color(Some(color.into()));
+    let _ = writeln!(anstream::stderr(), "{style}{kind}:{style:#} {text}");
+}

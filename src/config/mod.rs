@@ -1,0 +1,330 @@
+//! What administrators write: reads it, checks all of it, and tells every mistake in one go.
+
+mod ini;
+mod keys;
+mod sample;
+mod value;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+pub use ini::read as read_ini;
+pub use keys::{KEYS, Key};
+pub use sample::sample;
+pub use value::{Kind, Value};
+
+use ini::Entry;
+
+/// Where the configuration is looked for, in this order, if no file is named.
+pub const DEFAULT_PATHS: [&str; 2] =
+    ["/etc/maillogsentinel.conf", "/etc/maillogsentinel/maillogsentinel.conf"];
+
+/// A checked configuration; each stage gets its own section of it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Files and folders.
+    pub paths: Paths,
+    /// The operational log.
+    pub general: General,
+    /// What counts.
+    pub detect: Detect,
+}
+
+/// Section `[paths]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// Where the CSV is.
+    pub working_dir: PathBuf,
+    /// Where the store is.
+    pub state_dir: PathBuf,
+    /// The logs, in the order of the file.
+    pub mail_logs: Vec<MailLog>,
+    /// The CSV.
+    pub csv: PathBuf,
+    /// Where the Python program may have left its offset.
+    pub python_state_dirs: Vec<PathBuf>,
+}
+
+/// Where log lines come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailLog {
+    /// A file and its rotations.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+    /// The systemd journal.
+    Journal,
+}
+
+/// Section `[general]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct General {
+    /// From which level on.
+    pub log_level: log::LevelFilter,
+    /// Where to; `None` means nowhere.
+    pub log_file: Option<PathBuf>,
+    /// Its size before it is rotated; 0 means never.
+    pub log_file_max_bytes: u64,
+    /// How many rotated ones are kept.
+    pub log_file_backup_count: u64,
+}
+
+/// Section `[detect]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detect {
+    /// Whether Dovecot's own logins are asked for.
+    pub dovecot: bool,
+    /// Networks that are never recorded.
+    pub ignore_networks: Vec<IpNet>,
+}
+
+/// A mistake in the configuration, or something odd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The file and the line, if it is in a file.
+    pub place: String,
+    /// What is wrong.
+    pub what: String,
+    /// What would be right.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
+    }
+}
+
+/// What reading gave: the configuration or all mistakes, and what is odd but harmless.
+pub type Loaded = (Result<Config, Vec<Note>>, Vec<Note>);
+
+/// Reads `file` (or the first default path that exists), with `settings` as `section.key=value`
+/// on top.
+pub fn load(file: Option<&Path>, settings: &[String]) -> Loaded {
+    let mut reader = Reader::default();
+    let found = DEFAULT_PATHS.iter().map(Path::new).find(|path| path.exists());
+    match file.or(found) {
+        Some(path) => reader.read_file(path),
+        None if !gives_paths(settings) => reader.mistakes.push(Note {
+            place: DEFAULT_PATHS.join(" and "),
+            what: "no configuration file".to_owned(),
+            hint: Some(
+                "name one with --config FILE, or give every path needed: --set \
+                 paths.mail_log=FILE --set paths.working_dir=DIR --set paths.state_dir=DIR"
+                    .to_owned(),
+            ),
+        }),
+        None => {}
+    }
+    for setting in settings {
+        reader.read_setting(setting);
+    }
+    let config = reader.config();
+    (if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }, reader.warnings)
+}
+
+fn gives_paths(settings: &[String]) -> bool {
+    ["mail_log", "working_dir", "state_dir"]
+        .iter()
+        .all(|key| settings.iter().any(|s| s.starts_with(&format!("paths.{key}="))))
+}
+
+/// Collects values and mistakes.
+#[derive(Default)]
+struct Reader {
+    values: HashMap<(&'static str, &'static str), Value>,
+    mistakes: Vec<Note>,
+    warnings: Vec<Note>,
+}
+
+impl Reader {
+    fn read_file(&mut self, path: &Path) {
+        let mistake = |what: String, hint: Option<&str>| Note {
+            place: path.display().to_string(),
+            what,
+            hint: hint.map(str::to_owned),
+        };
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let what = format!("cannot read the configuration: {error}");
+                return self
+                    .mistakes
+                    .push(mistake(what, Some("name another file with --config FILE")));
+            }
+        };
+        let Ok(text) = String::from_utf8(bytes) else {
+            return self.mistakes.push(mistake("the file is not UTF-8 text".to_owned(), None));
+        };
+        let (entries, syntax) = read_ini(&text);
+        let place = |line: usize| format!("{}:{line}", path.display());
+        self.mistakes.extend(syntax.into_iter().map(|mistake| Note {
+            place: place(mistake.line),
+            what: mistake.what,
+            hint: None,
+        }));
+        let holds_secret = entries.iter().any(|e| !e.value.is_empty() && is_password(e));
+        if holds_secret && is_readable_by_others(path) {
+            let what = "the file holds a password and others can read it".to_owned();
+            let hint = format!("sudo chmod o-r {}", path.display());
+            self.warnings.push(Note { place: path.display().to_string(), what, hint: Some(hint) });
+        }
+        // Names of today win over older ones, wherever they stand.
+        let (older, current): (Vec<_>, Vec<_>) = entries
+            .iter()
+            .partition(|e| find(&e.section, &e.key).is_some_and(|key| key.name != e.key));
+        for entry in older.into_iter().chain(current) {
+            self.read_entry(entry, &place(entry.line));
+        }
+    }
+
+    fn read_setting(&mut self, setting: &str) {
+        let place = format!("--set {setting}");
+        let parts = setting.split_once('=').and_then(|(name, value)| {
+            let (section, key) = name.split_once('.')?;
+            Some(Entry {
+                section: section.trim().to_owned(),
+                key: key.trim().to_lowercase(),
+                value: value.trim().to_owned(),
+                line: 0,
+            })
+        });
+        let before = self.warnings.len();
+        match parts {
+            Some(entry) => self.read_entry(&entry, &place),
+            None => self.mistakes.push(Note {
+                place,
+                what: "not SECTION.KEY=VALUE".to_owned(),
+                hint: Some("for example --set paths.mail_log=/var/log/mail.log".to_owned()),
+            }),
+        }
+        // On a command line an unknown name is no leftover of another version: it is a mistake.
+        self.mistakes.extend(self.warnings.drain(before..));
+    }
+
+    fn read_entry(&mut self, entry: &Entry, place: &str) {
+        let Some(key) = find(&entry.section, &entry.key) else {
+            self.warnings.push(unknown(entry, place));
+            return;
+        };
+        // Python fell back on the default for an empty value; only log_file means something by it.
+        let empty_means_default = entry.value.is_empty() && key.name != "log_file";
+        let text = if empty_means_default { key.default } else { &entry.value };
+        match key.kind.check(text) {
+            Ok(value) => drop(self.values.insert((key.section, key.name), value)),
+            Err(allowed) => {
+                let shown = if key.kind == Kind::Secret { "(hidden)" } else { text };
+                self.mistakes.push(Note {
+                    place: place.to_owned(),
+                    what: format!(
+                        "`{}` in section [{}] cannot be `{shown}`",
+                        entry.key, entry.section
+                    ),
+                    hint: Some(format!("allowed: {allowed}")),
+                });
+            }
+        }
+    }
+
+    fn value(&self, section: &'static str, name: &'static str) -> Value {
+        self.values.get(&(section, name)).cloned().unwrap_or_else(|| {
+            let key = KEYS.iter().find(|key| (key.section, key.name) == (section, name));
+            let default = key.and_then(|key| key.kind.check(key.default).ok());
+            default.unwrap_or(Value::Text(String::new()))
+        })
+    }
+
+    fn text(&self, section: &'static str, name: &'static str) -> String {
+        if let Value::Text(text) = self.value(section, name) { text } else { String::new() }
+    }
+
+    fn texts(&self, section: &'static str, name: &'static str) -> Vec<String> {
+        if let Value::Texts(texts) = self.value(section, name) { texts } else { Vec::new() }
+    }
+
+    fn path(&self, section: &'static str, name: &'static str) -> Option<PathBuf> {
+        if let Value::Path(path) = self.value(section, name) { path } else { None }
+    }
+
+    fn number(&self, section: &'static str, name: &'static str) -> u64 {
+        if let Value::Number(number) = self.value(section, name) { number.unwrap_or(0) } else { 0 }
+    }
+
+    fn config(&self) -> Config {
+        let networks = match self.value("detect", "ignore_networks") {
+            Value::Networks(networks) => networks,
+            _ => Vec::new(),
+        };
+        Config {
+            paths: self.paths(),
+            general: General {
+                log_level: match self.text("general", "log_level").as_str() {
+                    "DEBUG" => log::LevelFilter::Debug,
+                    "WARNING" => log::LevelFilter::Warn,
+                    "ERROR" | "CRITICAL" => log::LevelFilter::Error,
+                    _ => log::LevelFilter::Info,
+                },
+                log_file: self.path("general", "log_file"),
+                log_file_max_bytes: self.number("general", "log_file_max_bytes"),
+                log_file_backup_count: self.number("general", "log_file_backup_count"),
+            },
+            detect: Detect {
+                dovecot: self.texts("detect", "services").iter().any(|s| s == "dovecot"),
+                ignore_networks: networks,
+            },
+        }
+    }
+
+    fn paths(&self) -> Paths {
+        let working_dir = self.path("paths", "working_dir").unwrap_or_default();
+        // `join` leaves an absolute path alone.
+        let state_dir = working_dir.join(self.path("paths", "state_dir").unwrap_or_default());
+        let mail_logs =
+            self.texts("paths", "mail_log").into_iter().map(|text| match text.as_str() {
+                "-" => MailLog::Stdin,
+                "journal" => MailLog::Journal,
+                path => MailLog::File(PathBuf::from(path)),
+            });
+        let csv = working_dir.join(self.text("paths", "csv_filename"));
+        let python_state_dirs = vec![state_dir.clone(), working_dir.join("state")];
+        Paths { working_dir, state_dir, mail_logs: mail_logs.collect(), csv, python_state_dirs }
+    }
+}
+
+fn find(section: &str, name: &str) -> Option<&'static Key> {
+    let is = |key: &&Key| key.section == section && key.name == name;
+    let was = |key: &&Key| key.older.contains(&(section, name));
+    KEYS.iter().find(is).or_else(|| KEYS.iter().find(was))
+}
+
+/// The warning for a name that we do not know, with the nearest one that we do.
+fn unknown(entry: &Entry, place: &str) -> Note {
+    let likeness = |key: &&Key| {
+        let name = strsim::jaro_winkler(&entry.key, key.name);
+        // Its own section first, if that exists.
+        if key.section == entry.section { name + 0.1 } else { name }
+    };
+    let best = KEYS.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let best = best.filter(|key| likeness(key) > 0.75);
+    let known_section = KEYS.iter().any(|key| key.section == entry.section);
+    let what = if known_section {
+        format!("unknown key `{}` in section [{}]", entry.key, entry.section)
+    } else {
+        format!("unknown section [{}] of key `{}`", entry.section, entry.key)
+    };
+    let hint = best.map(|key| format!("did you mean `{}` in section [{}]?", key.name, key.section));
+    Note { place: place.to_owned(), what: format!("{what}: not used"), hint }
+}
+
+fn is_password(entry: &Entry) -> bool {
+    find(&entry.section, &entry.key).is_some_and(|key| key.kind == Kind::Secret)
+}
+
+fn is_readable_by_others(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    path.metadata().is_ok_and(|meta| meta.mode() & 0o004 != 0)
+}

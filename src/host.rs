@@ -1,0 +1,40 @@
+//! The outside world as one struct, built once in `main` and passed down, so that tests choose it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// What we ask of the machine.
+#[derive(Clone)]
+pub struct Host {
+    /// The clock.
+    pub now: fn() -> Timestamp,
+    /// The zone of time stamps that carry none, and of the CSV's dates.
+    pub zone: TimeZone,
+    /// The machine's name, for log lines that carry none.
+    pub name: String,
+    /// How many files to read at once.
+    pub threads: usize,
+    /// Set by SIGTERM and SIGINT: finish within a second.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Host {
+    /// The real machine.
+    pub fn real() -> Self {
+        Self {
+            now: Timestamp::now,
+            zone: TimeZone::system(),
+            name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            threads: std::thread::available_parallelism().map_or(1, |n| n.get().min(4)),
+            stop: Arc::default(),
+        }
+    }
+
+    /// Whether the run was asked to end.
+    pub fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,20 @@
+//! MailLogSentinel: finds every failed login in a mail server's log, once, and says who was behind it.
+//!
+//! The modules stand in reading order: what people type and configure, the run that joins the
+//! stages, the nouns they share, then the stages themselves. `ARCHITECTURE.md` tells why.
+
+pub mod cli;
+pub mod config;
+pub mod exit;
+pub mod pipeline;
+
+pub mod event;
+pub mod position;
+pub mod untrusted;
+pub mod host;
+
+pub mod source;
+pub mod parse;
+pub mod store;
+
+pub mod oplog;

@@ -1,0 +1,122 @@
+//! Stage 2: one line in, one outcome out; pure, and without a copy until a line matters.
+//!
+//! [`read`] takes a whole line apart, slice by slice, so that `explain` can point at columns.
+//! [`Scanner`] finds the few lines worth that in blocks of a log, and adds what only neighbours
+//! know: the year, and whether the auth service was down.
+
+pub mod postfix;
+pub mod rule;
+mod scan;
+pub mod syslog;
+pub mod time;
+
+pub use scan::{Scanner, Stop};
+
+use postfix::{Message, Near};
+use rule::Rule;
+use syslog::{Header, NoHeader};
+
+/// What one line is, by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading<'a> {
+    /// Not a line that syslog wrote.
+    NoHeader(NoHeader<'a>),
+    /// A line with a header, and what its message says or which rule came nearest.
+    Line(Header<'a>, Result<Message<'a>, Near<'a>>),
+}
+
+/// Reads `line`, without its newline.
+pub fn read(line: &[u8]) -> Reading<'_> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match syslog::header(line) {
+        Err(stop) => Reading::NoHeader(stop),
+        Ok(header) => Reading::Line(header, message(&header)),
+    }
+}
+
+fn message<'a>(header: &Header<'a>) -> Result<Message<'a>, Near<'a>> {
+    if postfix::is_smtpd(header.program) {
+        return postfix::message(header.message);
+    }
+    // RFC 5424 files say `postfix` for each of its programs; the anchors of the message must do.
+    let cut = header.layout == syslog::Layout::Rfc5424 && !header.program.contains(&b'/');
+    if !cut {
+        return Ok(Message::Unrelated(Rule::OtherProgram));
+    }
+    match postfix::message(header.message) {
+        Ok(Message::Refused(attempt)) if !postfix::may_be_smtpd(header.program) => Err(Near {
+            rule: attempt.rule,
+            rest: header.program,
+            expected: "a program name that starts with `postfix` (rsyslog cut the rest of it)",
+        }),
+        Err(_) if !postfix::may_be_smtpd(header.program) => {
+            Ok(Message::Unrelated(Rule::OtherProgram))
+        }
+        read => read,
+    }
+}
+
+/// Whether `line` has one of the words that every line about a login has.
+pub fn looks_like_login(line: &[u8]) -> bool {
+    scan::NEEDLES.iter().any(|needle| memchr::memmem::find(line, needle).is_some())
+}
+
+/// Whether the lines of one process say that the auth service is out of reach.
+///
+/// Postfix logs a refused login even then, in words that a malformed one gets too; only the line
+/// just before it, of the same process, tells them apart.
+#[derive(Default)]
+pub struct Outage {
+    processes: Vec<Box<[u8]>>,
+}
+
+impl Outage {
+    /// Notes one reading, and says by which rule it counts now that its neighbour is known.
+    ///
+    /// Give it every line of a process, or at least those that [`read`] understands.
+    pub fn settle(&mut self, header: &Header<'_>, message: &Message<'_>) -> Rule {
+        let same = self.processes.iter().position(|p| **p == *header.process);
+        if let Some(at) = same {
+            self.processes.swap_remove(at);
+        }
+        match message {
+            Message::Unrelated(Rule::AuthServiceDown) => {
+                self.processes.truncate(PROCESSES - 1);
+                self.processes.push(header.process.into());
+                Rule::AuthServiceDown
+            }
+            Message::Unrelated(rule) => *rule,
+            Message::Refused(attempt) if same.is_some() && postfix::judged_nothing(attempt) => {
+                Rule::AuthServiceUnreached
+            }
+            Message::Refused(attempt) | Message::Accepted(attempt) => attempt.rule,
+        }
+    }
+
+    /// The processes that last said so, to go on with in a later run.
+    pub fn processes(&self) -> &[Box<[u8]>] {
+        &self.processes
+    }
+
+    /// Goes on where an earlier run stopped.
+    pub fn resume(processes: Vec<Box<[u8]>>) -> Self {
+        Self { processes }
+    }
+
+    /// Forgets each process that has another line in `text`, which [`read`] was not asked about.
+    fn forget_those_in(&mut self, text: &[u8]) {
+        self.processes.retain(|process| {
+            let process = process.as_ref();
+            ![[b"[", process, b"]"].concat(), [b" ", process, b" "].concat()]
+                .iter()
+                .any(|mark| memchr::memmem::find(text, mark).is_some())
+        });
+    }
+
+    fn is_over(&self) -> bool {
+        self.processes.is_empty()
+    }
+}
+
+/// More processes than Postfix runs by default (`default_process_limit = 100`), for each service.
+const PROCESSES: usize = 1000;

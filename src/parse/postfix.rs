@@ -1,0 +1,233 @@
+//! Reads the messages of Postfix `smtpd` that tell of logins.
+//!
+//! The failure is written by `smtpd_sasl_auth_cmd()` in `src/smtpd/smtpd_sasl_glue.c`, the success
+//! by `smtpd_sasl_mail_log()` and its callers; both carry `sasl_username=`, so that key alone means
+//! nothing. Everything between the brackets and the end of line may be the client's own words.
+//! What keeps them harmless: the address is read from the first bracket after a name that Postfix
+//! has checked, a mechanism that is not a plain token has no user, and the reason of a plain one
+//! is the server's. Samples, good and hostile: `tests/corpus/postfix.txt`.
+
+use std::net::IpAddr;
+
+use memchr::memmem;
+
+use super::rule::Rule;
+use crate::event::canonical;
+
+/// What a message of `smtpd` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message<'a> {
+    /// A login was refused.
+    Refused(Attempt<'a>),
+    /// A message was accepted from a user who had logged in.
+    Accepted(Attempt<'a>),
+    /// Nothing to record, by this rule.
+    Unrelated(Rule),
+}
+
+/// A login as one line tells it; every part is a slice of that line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt<'a> {
+    /// The rule that took the line.
+    pub rule: Rule,
+    /// The client's name by reverse DNS, which the owner of the address chose.
+    pub client: &'a [u8],
+    /// The address as written between the brackets.
+    pub written_address: &'a [u8],
+    /// The same, parsed.
+    pub address: IpAddr,
+    /// The mechanism, as the client typed it.
+    pub mechanism: &'a [u8],
+    /// The server's reason; empty if it gave none.
+    pub reason: &'a [u8],
+    /// The user; `None` if the line names none.
+    pub user: Option<&'a [u8]>,
+}
+
+/// The rule that came nearest to a message, and where it stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Near<'a> {
+    /// The rule.
+    pub rule: Rule,
+    /// The rest of the message from the first byte that did not fit.
+    pub rest: &'a [u8],
+    /// What the rule expected there.
+    pub expected: &'static str,
+}
+
+const FAILED: &[u8] = b" authentication failed";
+const USER: &[u8] = b", sasl_username=";
+/// What Postfix writes where it has no value.
+const UNAVAILABLE: &[u8] = b"(unavailable)";
+const NO_REASON: &[u8] = b"(reason unavailable)";
+
+/// Starts of warnings that quote what a client sent, its name or its message.
+const QUOTES_CLIENT: [&[u8]; 10] = [
+    b"non-SMTP command from ",
+    b"AUTH command rate limit exceeded",
+    b"Illegal address syntax from ",
+    b"hostname ",
+    b"header ",
+    b"body ",
+    b"numeric ",
+    b"valid_hostname: ",
+    b"Connection ",
+    b"Message delivery request rate limit",
+];
+
+/// Whether a syslog program name is that of an SMTP server: `ANY-NAME[/SERVICE]/smtpd`.
+pub fn is_smtpd(program: &[u8]) -> bool {
+    program.strip_suffix(b"/smtpd").is_some_and(|instance| !instance.is_empty())
+}
+
+/// Whether it may be one whose name rsyslog cut at the slash (its RFC 5424 template does).
+pub fn may_be_smtpd(program: &[u8]) -> bool {
+    program.starts_with(b"postfix") && !program.contains(&b'/')
+}
+
+/// Reads `message`, the part after `postfix/smtpd[12]: `.
+pub fn message(message: &[u8]) -> Result<Message<'_>, Near<'_>> {
+    match message.strip_prefix(b"warning: ") {
+        Some(rest) => warning(rest),
+        None => accepted(message),
+    }
+}
+
+/// Whether `attempt` is what Postfix logs when it could not ask the auth service at all.
+pub fn judged_nothing(attempt: &Attempt<'_>) -> bool {
+    attempt.user.is_none() && (attempt.reason.is_empty() || attempt.reason == NO_REASON)
+}
+
+fn warning(text: &[u8]) -> Result<Message<'_>, Near<'_>> {
+    let near = |rest, expected| Near { rule: Rule::SaslFailed, rest, expected };
+    if let Some(rest) = text.strip_prefix(b"SASL") {
+        let connect = rest.starts_with(b": Connect to ") && contains(rest, b"auth socket");
+        let rule = if connect { Rule::AuthServiceDown } else { Rule::SaslLibrary };
+        return Ok(Message::Unrelated(rule));
+    }
+    if QUOTES_CLIENT.iter().any(|start| text.starts_with(start)) {
+        return Ok(Message::Unrelated(Rule::OtherMessage));
+    }
+    let (client, written_address, after) = client(text, Rule::SaslFailed)?;
+    let Some(after) = after.strip_prefix(b": SASL ") else {
+        let about_login = after.starts_with(b": SASL") || !after.starts_with(b": ");
+        let other = Ok(Message::Unrelated(Rule::OtherMessage));
+        return if about_login { Err(near(after, "`: SASL `")) } else { other };
+    };
+    let address = address(written_address)
+        .ok_or(near(written_address, "an IPv4 or IPv6 address between the brackets"))?;
+    let token = after.iter().take_while(|b| b.is_ascii_alphanumeric() || b"-_".contains(b)).count();
+    let (token, rest) = after.split_at_checked(token).unwrap_or((after, &[]));
+    if !token.is_empty() && rest == b" authentication aborted" {
+        return Ok(Message::Unrelated(Rule::Aborted));
+    }
+    let attempt = |rule, mechanism, reason, user| Attempt {
+        rule,
+        client,
+        written_address,
+        address,
+        mechanism,
+        reason,
+        user,
+    };
+    if !token.is_empty()
+        && let Some(reason) = rest.strip_prefix(FAILED).and_then(after_colon)
+    {
+        let (reason, user) = match split_once(reason, USER) {
+            Some((reason, user)) => (reason, Some(user).filter(|user| *user != UNAVAILABLE)),
+            None => (reason, None),
+        };
+        if is_temporary(reason) {
+            return Ok(Message::Unrelated(Rule::TemporaryFailure));
+        }
+        return Ok(Message::Refused(attempt(Rule::SaslFailed, token, reason, user)));
+    }
+    // The client's own words stand where a mechanism should: only the end of the line is Postfix's.
+    let refused = memmem::rfind(after, FAILED).and_then(|at| after.split_at_checked(at));
+    let refused = refused.and_then(|(words, rest)| {
+        let reason = rest.strip_prefix(FAILED).and_then(after_colon)?;
+        Some((words, split_once(reason, USER).map_or(reason, |(reason, _)| reason)))
+    });
+    match refused {
+        Some((_, reason)) if is_temporary(reason) => Ok(Message::Unrelated(Rule::TemporaryFailure)),
+        Some((words, reason)) => {
+            Ok(Message::Refused(attempt(Rule::MechanismRefused, words, reason, None)))
+        }
+        None if contains(after, b" authentication aborted") => {
+            Ok(Message::Unrelated(Rule::Aborted))
+        }
+        None => Err(near(rest, "` authentication failed: ` or ` authentication aborted`")),
+    }
+}
+
+/// `QUEUEID: client=NAME[ADDRESS], sasl_method=M, sasl_username=U[, sasl_sender=S]`
+fn accepted(message: &[u8]) -> Result<Message<'_>, Near<'_>> {
+    let near = |rest, expected| Near { rule: Rule::LoggedIn, rest, expected };
+    let other = Ok(Message::Unrelated(Rule::OtherMessage));
+    let queue_id = message.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    let rest = message.get(queue_id..).and_then(|rest| rest.strip_prefix(b": client="));
+    let Some(rest) = rest.filter(|_| queue_id > 0) else { return other };
+    let (client, written_address, after) = client(rest, Rule::LoggedIn)?;
+    let Some((before, user)) = split_once(after, USER) else { return other };
+    let address = address(written_address)
+        .ok_or(near(written_address, "an IPv4 or IPv6 address between the brackets"))?;
+    let (_, mechanism) =
+        split_once(before, b", sasl_method=").ok_or(near(before, "`, sasl_method=`"))?;
+    let user = Some(split_once(user, b", sasl_sender=").map_or(user, |(user, _)| user));
+    let (rule, reason) = (Rule::LoggedIn, &[][..]);
+    Ok(Message::Accepted(Attempt {
+        rule,
+        client,
+        written_address,
+        address,
+        mechanism,
+        reason,
+        user,
+    }))
+}
+
+/// `NAME[ADDRESS]` or `NAME[ADDRESS]:PORT`, and what follows. A name has no blank and no bracket.
+fn client(text: &[u8], rule: Rule) -> Result<(&[u8], &[u8], &[u8]), Near<'_>> {
+    let near = |rest, expected| Near { rule, rest, expected };
+    let open = memchr::memchr2(b'[', b' ', text).unwrap_or(text.len());
+    let (name, rest) = text.split_at_checked(open).unwrap_or((text, &[]));
+    let rest = rest.strip_prefix(b"[").ok_or(near(rest, "a client as `name[address]`"))?;
+    let close = memchr::memchr2(b']', b' ', rest).unwrap_or(rest.len());
+    let (address, after) = rest.split_at_checked(close).unwrap_or((rest, &[]));
+    let after = after.strip_prefix(b"]").ok_or(near(after, "a closing bracket"))?;
+    let port = after.strip_prefix(b":").map(|port| port.iter().take_while(|b| b.is_ascii_digit()));
+    let port = port.map_or(0, Iterator::count);
+    let after = if port > 0 { after.get(port + 1..).unwrap_or_default() } else { after };
+    Ok((name, address, after))
+}
+
+/// Reads an address as Postfix prints it; a link-local one may carry its interface (`fe80::1%eth0`).
+fn address(written: &[u8]) -> Option<IpAddr> {
+    let end = memchr::memchr(b'%', written).unwrap_or(written.len());
+    let text = std::str::from_utf8(written.get(..end)?).ok()?;
+    text.parse().ok().map(canonical)
+}
+
+/// What follows the colon; Postfix before 2.3 wrote none, and journald drops blanks at the end.
+fn after_colon(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        b"" | b":" => Some(&[]),
+        _ => rest.strip_prefix(b": "),
+    }
+}
+
+/// The server's words for "I could not judge": it answered 454, not 535.
+fn is_temporary(reason: &[u8]) -> bool {
+    reason.starts_with(b"Connection lost to authentication server")
+        || reason.starts_with(b"Temporary authentication failure")
+        || reason == b"generic failure"
+}
+
+fn split_once<'a>(text: &'a [u8], part: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = memmem::find(text, part)?;
+    Some((text.get(..at)?, text.get(at + part.len()..)?))
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    memmem::find(text, part).is_some()
+}

@@ -1,0 +1,275 @@
+//! Finds the lines of a log that matter, block by block, and turns them into findings.
+//!
+//! Every line about a login has one of two words in it, which `memmem` finds at memory speed;
+//! only those lines are taken apart. Each block's first and last line give the time as well, so
+//! that a quiet year between two logins is not missed.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use memchr::{memchr_iter, memchr2, memmem, memrchr2};
+
+use super::postfix::{Attempt, Message};
+use super::rule::Rule;
+use super::syslog::{self, Header};
+use super::time::Chronology;
+use super::{Outage, Reading, read};
+use crate::event::{Failure, Findings, LoginKey, Manner, Network, Puzzle};
+use crate::untrusted::Untrusted;
+
+/// One of these is in every line about a login.
+pub(super) const NEEDLES: [&[u8]; 2] = [b"SASL", b"sasl_username="];
+
+/// How many lines that no rule understood are kept to be shown.
+const PUZZLE_SAMPLES: usize = 5;
+/// How much of each is shown.
+const PUZZLE_BYTES: usize = 300;
+/// How many manners are remembered; attackers invent mechanisms.
+const MANNERS: usize = 4096;
+
+/// Why a file cannot be read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// No line has a time stamp: it is not a log, or of a kind that we do not know.
+    NotALog,
+    /// It spans more years than guessed: read it again, see [`Chronology::guessed_too_late`].
+    YearsTooLate,
+}
+
+/// Reads the blocks of one file in their order.
+pub struct Scanner {
+    chronology: Chronology,
+    outage: Outage,
+    host: Untrusted,
+    logins_after: Option<Timestamp>,
+    lines: u64,
+    dated: bool,
+    first_time: Option<Timestamp>,
+    day: Option<(Timestamp, Timestamp, Date)>,
+    manners: HashMap<Vec<u8>, Arc<Manner>>,
+    key: Vec<u8>,
+}
+
+impl Scanner {
+    /// For a file of which `lines` were read before.
+    ///
+    /// `host` names the machine where a line does not.
+    pub fn new(chronology: Chronology, outage: Outage, (host, lines): (&str, u64)) -> Self {
+        Self {
+            chronology,
+            outage,
+            host: host.into(),
+            logins_after: None,
+            lines,
+            dated: lines > 0,
+            first_time: None,
+            day: None,
+            manners: HashMap::new(),
+            key: Vec::new(),
+        }
+    }
+
+    /// Adds to `found` what `block` holds: whole lines, the first of them at `position`.
+    pub fn scan(&mut self, block: &[u8], position: u64, found: &mut Findings) -> Result<(), Stop> {
+        self.expect_a_log(block)?;
+        self.note_time(lines(block).next());
+        let mut read_until = 0;
+        for Range { start, end } in Candidates::new(block) {
+            self.forget_outage(block, read_until..start);
+            read_until = end;
+            let line = block.get(start..end).unwrap_or_default();
+            if let Some(because) = self.line(line, position + start as u64, found) {
+                let number = self.lines + newlines(block.get(..start).unwrap_or_default()) + 1;
+                keep_puzzle(found, number, line, because);
+            }
+        }
+        self.forget_outage(block, read_until..block.len());
+        self.note_time(lines(block).next_back());
+        let lines = newlines(block) + u64::from(!block.ends_with(b"\n"));
+        found.lines += lines;
+        self.lines += lines;
+        if self.chronology.guessed_too_late() { Err(Stop::YearsTooLate) } else { Ok(()) }
+    }
+
+    /// Leaves out logins up to `time`: they were counted before.
+    pub fn count_logins_after(&mut self, time: Option<Timestamp>) {
+        self.logins_after = time;
+    }
+
+    /// Counts the lines of `text`, which need not be read.
+    pub fn pass_over(&mut self, text: &[u8]) {
+        self.dated |= !text.is_empty();
+        self.lines += newlines(text);
+    }
+
+    /// Lines read of the file, those of earlier runs included.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// The time of the first line with a stamp that this scanner saw.
+    pub fn first_time(&self) -> Option<Timestamp> {
+        self.first_time
+    }
+
+    /// The time of the last line with a stamp, earlier runs included.
+    pub fn last_time(&self) -> Option<Timestamp> {
+        self.chronology.last()
+    }
+
+    /// What the next run must know of the auth service.
+    pub fn outage(&self) -> &Outage {
+        &self.outage
+    }
+
+    /// Until a line has a time stamp, this may be anything: a binary file, another program's.
+    fn expect_a_log(&mut self, block: &[u8]) -> Result<(), Stop> {
+        if self.dated {
+            return Ok(());
+        }
+        self.dated = lines(block).any(|line| syslog::stamp(line).is_some());
+        if self.dated || lines(block).next().is_none() { Ok(()) } else { Err(Stop::NotALog) }
+    }
+
+    fn note_time(&mut self, line: Option<&[u8]>) {
+        let stamp = line.and_then(syslog::stamp);
+        let time = stamp.and_then(|stamp| self.chronology.resolve(stamp));
+        self.first_time = self.first_time.or(time);
+    }
+
+    fn forget_outage(&mut self, block: &[u8], unread: Range<usize>) {
+        if !self.outage.is_over() {
+            self.outage.forget_those_in(block.get(unread).unwrap_or_default());
+        }
+    }
+
+    /// Reads one line; gives the reason if it is a puzzle.
+    fn line(&mut self, line: &[u8], position: u64, found: &mut Findings) -> Option<String> {
+        let (header, message) = match read(line) {
+            Reading::NoHeader(stop) => return Some(format!("expected {}", stop.expected)),
+            Reading::Line(_, Err(near)) => {
+                return Some(format!("rule {} expected {}", near.rule.name(), near.expected));
+            }
+            Reading::Line(header, Ok(message)) => (header, message),
+        };
+        let rule = self.outage.settle(&header, &message);
+        let (Message::Refused(attempt) | Message::Accepted(attempt)) = message else { return None };
+        if rule == Rule::AuthServiceUnreached {
+            return None;
+        }
+        let Some(time) = self.chronology.resolve(header.stamp.0) else {
+            return Some("no year has this date".to_owned());
+        };
+        if rule == Rule::LoggedIn {
+            if self.logins_after.is_some_and(|after| time <= after) {
+                return None;
+            }
+            let key = LoginKey {
+                account: attempt.user.unwrap_or_default().into(),
+                network: Network::of(attempt.address),
+                day: self.day(time),
+            };
+            *found.logins.entry(key).or_default() += 1;
+        } else {
+            let (address, user) = (attempt.address, attempt.user.map(Into::into));
+            let manner = self.manner(&header, &attempt);
+            found.failures.push(Failure { time, position, address, user, manner });
+        }
+        None
+    }
+
+    /// The local day of `time`.
+    fn day(&mut self, time: Timestamp) -> Date {
+        if let Some((from, to, day)) = self.day
+            && from <= time
+            && time < to
+        {
+            return day;
+        }
+        let zoned = time.to_zoned(self.chronology.zone().clone());
+        let edges = zoned
+            .start_of_day()
+            .and_then(|from| Ok((from.timestamp(), from.tomorrow()?.timestamp())));
+        self.day = edges.ok().map(|(from, to)| (from, to, zoned.date()));
+        zoned.date()
+    }
+
+    fn manner(&mut self, header: &Header<'_>, attempt: &Attempt<'_>) -> Arc<Manner> {
+        let host =
+            if matches!(header.host, b"" | b"-") { self.host.as_bytes() } else { header.host };
+        let service = header.program.strip_suffix(b"/smtpd").unwrap_or(header.program);
+        let parts = [host, service, attempt.mechanism, attempt.reason];
+        self.key.clear();
+        for part in parts {
+            self.key.extend_from_slice(part);
+            self.key.push(b'\n');
+        }
+        if let Some(known) = self.manners.get(&self.key) {
+            return known.clone();
+        }
+        if self.manners.len() >= MANNERS {
+            self.manners.clear();
+        }
+        let [server, service, mechanism, reason] = parts.map(Untrusted::from);
+        let manner = Arc::new(Manner { server, service, mechanism, reason });
+        self.manners.insert(self.key.clone(), manner.clone());
+        manner
+    }
+}
+
+/// The lines of a block with a needle in them, in order, as ranges.
+struct Candidates<'b> {
+    block: &'b [u8],
+    needles: [(memmem::Finder<'static>, usize); 2],
+    from: usize,
+}
+
+impl<'b> Candidates<'b> {
+    fn new(block: &'b [u8]) -> Self {
+        let needles = NEEDLES.map(|needle| {
+            let finder = memmem::Finder::new(needle);
+            let first = finder.find(block).unwrap_or(block.len());
+            (finder, first)
+        });
+        Self { block, needles, from: 0 }
+    }
+}
+
+impl Iterator for Candidates<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let block = self.block;
+        let at = self.needles.iter().map(|(_, at)| *at).min().filter(|at| *at < block.len())?;
+        let before = block.get(self.from..at)?;
+        let start = memrchr2(b'\n', 0, before).map_or(self.from, |end| self.from + end + 1);
+        let end = memchr2(b'\n', 0, block.get(at..)?).map_or(block.len(), |end| at + end);
+        self.from = end;
+        let rest = block.get(end..)?;
+        for (finder, at) in self.needles.iter_mut().filter(|(_, at)| *at < end) {
+            *at = finder.find(rest).map_or(block.len(), |at| end + at);
+        }
+        Some(start..end)
+    }
+}
+
+/// The lines of a block that are not empty. NUL ends a line too: a crash, or a log truncated under
+/// its writer, leaves holes of them, and syslog never writes one.
+fn lines(block: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    block.split(|byte| matches!(byte, b'\n' | 0)).filter(|line| !line.is_empty())
+}
+
+fn newlines(text: &[u8]) -> u64 {
+    memchr_iter(b'\n', text).count() as u64
+}
+
+fn keep_puzzle(found: &mut Findings, line: u64, text: &[u8], because: String) {
+    found.puzzles += 1;
+    if found.puzzle_samples.len() < PUZZLE_SAMPLES {
+        let text = text.get(..PUZZLE_BYTES).unwrap_or(text).into();
+        found.puzzle_samples.push(Puzzle { line, text, because });
+    }
+}

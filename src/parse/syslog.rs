@@ -1,0 +1,191 @@
+//! The part of a log line that syslog writes: time, host, program, process number.
+//!
+//! Three layouts, by rsyslog's template names: `TraditionalFileFormat` (BSD), `FileFormat`
+//! (RFC 3339 stamp, else the same) and `SyslogProtocol23Format` (RFC 5424).
+
+use memchr::memchr;
+
+use super::time::{self, Stamp};
+
+/// What stands before the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// Which layout it is.
+    pub layout: Layout,
+    /// The time stamp, and the bytes it was read from.
+    pub stamp: (Stamp, &'a [u8]),
+    /// The host's name.
+    pub host: &'a [u8],
+    /// The program's name: `postfix/submission/smtpd`.
+    pub program: &'a [u8],
+    /// The process number; empty if none is given.
+    pub process: &'a [u8],
+    /// The rest of the line.
+    pub message: &'a [u8],
+}
+
+/// A layout of syslog lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// `Nov 22 21:28:34 host program[12]: message`
+    Bsd,
+    /// `2026-11-22T21:28:34.901234+00:00 host program[12]: message`
+    Rfc3339,
+    /// `<20>1 2026-11-22T21:28:34.901234+00:00 host program 12 - - message`
+    Rfc5424,
+}
+
+impl Layout {
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bsd => "BSD",
+            Self::Rfc3339 => "RFC 3339",
+            Self::Rfc5424 => "RFC 5424",
+        }
+    }
+}
+
+/// What a line that has no readable header should have had, and where (the rest of the line there).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoHeader<'a> {
+    /// The first bytes that did not fit.
+    pub rest: &'a [u8],
+    /// What belongs there.
+    pub expected: &'static str,
+}
+
+/// Only the time stamp of `line`, for where nothing else is needed.
+pub fn stamp(line: &[u8]) -> Option<Stamp> {
+    dated(line).map(|(_, (stamp, _), _)| stamp)
+}
+
+/// Splits `line` into header and message.
+pub fn header(line: &[u8]) -> Result<Header<'_>, NoHeader<'_>> {
+    let stop = |rest, expected| NoHeader { rest, expected };
+    let (layout, stamp, rest) = dated(line).ok_or(stop(
+        line,
+        "a time stamp such as `Nov 22 21:28:34` or `2026-11-22T21:28:34+01:00`",
+    ))?;
+    let rest = rest.strip_prefix(b" ").ok_or(stop(rest, "a blank after the time stamp"))?;
+    let (host, rest) = word(rest).ok_or(stop(rest, "a host name and a blank"))?;
+    if layout == Layout::Rfc5424 {
+        let fields = rfc5424_fields(rest);
+        let (program, process, message) =
+            fields.ok_or(stop(rest, "program, process, message id and structured data"))?;
+        return Ok(Header { layout, stamp, host, program, process, message });
+    }
+    let tag = memchr(b':', rest).and_then(|colon| rest.split_at_checked(colon));
+    let (tag, after) = tag
+        .filter(|(tag, _)| !tag.contains(&b' '))
+        .ok_or(stop(rest, "a program name and a colon"))?;
+    let (program, process) = match memchr(b'[', tag).and_then(|at| tag.split_at_checked(at)) {
+        Some((program, [b'[', process @ .., b']'])) => (program, process),
+        _ => (tag, &tag[..0]),
+    };
+    let message = after.strip_prefix(b":").unwrap_or(after);
+    let message = message.strip_prefix(b" ").unwrap_or(message);
+    Ok(Header { layout, stamp, host, program, process, message })
+}
+
+/// Layout, stamp (with the bytes it was read from) and what follows it.
+fn dated(line: &[u8]) -> Option<(Layout, (Stamp, &[u8]), &[u8])> {
+    // A priority in front, as a syslog socket or an RFC 5424 file has it.
+    let (priority, line) = match line.split_first() {
+        Some((b'<', rest)) => {
+            let end = rest.iter().take(4).position(|b| *b == b'>')?;
+            (true, rest.get(end + 1..)?)
+        }
+        _ => (false, line),
+    };
+    let (layout, line) = match line.strip_prefix(b"1 ") {
+        Some(rest) if priority => (Layout::Rfc5424, rest),
+        _ if line.first()?.is_ascii_digit() => (Layout::Rfc3339, line),
+        _ => (Layout::Bsd, line),
+    };
+    let read = if layout == Layout::Bsd { time::bsd } else { time::rfc3339 };
+    let (stamp, rest) = read(line)?;
+    let written = line.get(..line.len() - rest.len())?;
+    Some((layout, (stamp, written), rest))
+}
+
+/// Program, process and message of what follows the host in RFC 5424, section 6.
+fn rfc5424_fields(rest: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (program, rest) = word(rest)?;
+    let (process, rest) = word(rest)?;
+    let (_message_id, rest) = word(rest)?;
+    let rest = match rest.strip_prefix(b"-") {
+        Some(rest) => rest,
+        None => after_structured_data(rest)?,
+    };
+    // rsyslog puts its own blank before a message that already starts with one.
+    let message = rest.strip_prefix(b" ").unwrap_or(rest);
+    let message = message.strip_prefix(b" ").unwrap_or(message);
+    Some((program, process.strip_prefix(b"-").unwrap_or(process), message))
+}
+
+/// Skips `[id name="value" …]…`; in values `"`, `\` and `]` are escaped by `\`.
+fn after_structured_data(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    while let Some(element) = rest.strip_prefix(b"[") {
+        let (mut quoted, mut escaped) = (false, false);
+        let end = element.iter().position(|byte| {
+            let was_escaped = std::mem::take(&mut escaped);
+            match byte {
+                b'\\' => escaped = !was_escaped,
+                b'"' if !was_escaped => quoted = !quoted,
+                b']' if !quoted => return true,
+                _ => {}
+            }
+            false
+        })?;
+        rest = element.get(end + 1..)?;
+    }
+    (rest.len() < text.len()).then_some(rest)
+}
+
+fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr(b' ', text).filter(|end| *end > 0)?;
+    text.split_at_checked(end).map(|(word, rest)| (word, rest.strip_prefix(b" ").unwrap_or(rest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(line: &str) -> [String; 5] {
+        let h = header(line.as_bytes()).unwrap();
+        [h.layout.name().as_bytes(), h.host, h.program, h.process, h.message]
+            .map(|part| String::from_utf8_lossy(part).into_owned())
+    }
+
+    #[test]
+    fn the_three_layouts_say_the_same() {
+        let rest = ["mx1", "postfix/smtpd", "12", "warning: x"];
+        let bsd = parts("Nov  2 21:28:34 mx1 postfix/smtpd[12]: warning: x");
+        assert_eq!(bsd[1..], rest);
+        let rfc3339 = parts("2026-11-22T21:28:34.901234+00:00 mx1 postfix/smtpd[12]: warning: x");
+        assert_eq!(rfc3339[1..], rest);
+        for data in ["-", "[a@1 b=\"c\\\"]d\"][e f=\"g\"]"] {
+            let rfc5424 = parts(&format!(
+                "<20>1 2026-11-22T21:28:34.901234+00:00 mx1 postfix/smtpd 12 - {data}  warning: x"
+            ));
+            assert_eq!(rfc5424[1..], rest);
+            assert_eq!(rfc5424[0], "RFC 5424");
+        }
+    }
+
+    #[test]
+    fn a_line_without_header_says_what_it_lacks() {
+        for (line, expected) in [
+            ("hello", "a time stamp"),
+            ("Nov 22 21:28:34", "a blank"),
+            ("Nov 22 21:28:34 mx1", "a host name"),
+            ("Nov 22 21:28:34 mx1 no tag here: x", "a program name"),
+            ("", "a time stamp"),
+        ] {
+            let stop = header(line.as_bytes()).unwrap_err();
+            assert!(stop.expected.starts_with(expected), "{line}: {}", stop.expected);
+        }
+    }
+}

@@ -1,0 +1,492 @@
+//! One run: read, parse, commit, project. The only place that knows all stages.
+//!
+//! Reader threads turn files into findings, in parallel where there are several; this thread
+//! commits them in the order of the log, one transaction for each file, and brings the CSV in
+//! line at the end. Whatever stops it, the next run ends as if nothing had happened.
+
+mod reader;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::config::{Config, MailLog};
+use crate::event::{Findings, Puzzle};
+use crate::host::Host;
+use crate::position::Generation;
+use crate::source::file::{From, Reading};
+use crate::source::rotation::{self, Plan};
+use crate::source::{SourceError, compressed};
+use crate::store::lock::Lock;
+use crate::store::{Batch, Replay, Store, StoreError, legacy};
+use crate::untrusted::for_terminal;
+
+use reader::{Ended, Job, Message};
+
+/// What a run did, for people.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Lines read.
+    pub lines: u64,
+    /// Failures recorded.
+    pub failures: u64,
+    /// Messages of users who logged in.
+    pub logins: u64,
+    /// Failures from networks that are to be ignored.
+    pub ignored: u64,
+    /// Lines that look like logins but matched no rule.
+    pub puzzles: u64,
+    /// Lines longer than the reader's limit.
+    pub cut_lines: u64,
+    /// What went wrong, though the run went on.
+    pub errors: Vec<String>,
+    /// What is worth knowing.
+    pub warnings: Vec<String>,
+    /// The run was asked to end before it was done.
+    pub interrupted: bool,
+}
+
+/// Why a run is over before it could read anything.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store or the CSV.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A folder that must be there.
+    #[error("cannot create the folder {}: {source}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}
+
+/// How far a run is, for a progress bar; all zero when nobody looks.
+pub trait Progress {
+    /// `done` of `total` bytes are read, as stored.
+    fn bytes(&mut self, done: u64, total: u64);
+}
+
+/// Messages that may wait for a file whose turn has not come, each about 100 KB.
+const QUEUE: usize = 32;
+
+/// Does one run.
+pub fn run(host: &Host, config: &Config, progress: &mut dyn Progress) -> Result<Summary, RunError> {
+    let paths = &config.paths;
+    for folder in [&paths.working_dir, &paths.state_dir] {
+        make_folder(folder)?;
+    }
+    let _lock = Lock::take(&paths.state_dir)?;
+    let store = Store::open(&paths.state_dir)?;
+    let mut run = Run { host, config, store, summary: Summary::default() };
+    // What an earlier run could not finish comes first, so that rows keep the order of the log.
+    let offset = run.take_over()?;
+    run.store.project(&paths.csv, &host.zone)?;
+    for (at, log) in paths.mail_logs.iter().enumerate() {
+        run.read_log(log, offset.filter(|_| at == 0), progress)?;
+        if host.stopping() {
+            run.summary.interrupted = true;
+            return Ok(run.summary);
+        }
+    }
+    run.store.project(&paths.csv, &host.zone)?;
+    Ok(run.summary)
+}
+
+fn make_folder(path: &Path) -> Result<(), RunError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o750).create(path);
+    made.map_err(|source| RunError::Folder { path: path.to_owned(), source })
+}
+
+struct Run<'h> {
+    host: &'h Host,
+    config: &'h Config,
+    store: Store,
+    summary: Summary,
+}
+
+impl Run<'_> {
+    /// In a new store: imports the CSV that is there and finds the Python program's offset.
+    fn take_over(&mut self) -> Result<Option<u64>, StoreError> {
+        let paths = &self.config.paths;
+        if !self.store.is_new()? {
+            return Ok(None);
+        }
+        let offset = legacy::offset(&paths.python_state_dirs)?;
+        let imported = self.store.import_csv(&paths.csv, &self.host.zone)?;
+        if imported.rows > 0 {
+            log::info!("Took over {} rows of {}", imported.rows, paths.csv.display());
+        }
+        if imported.bad_count > 0 {
+            let csv = paths.csv.display();
+            self.warn(format!(
+                "{} lines of {csv} are not rows of a login; they stay there, and count nowhere",
+                imported.bad_count
+            ));
+            for (line, what) in &imported.bad {
+                self.warn(format!("{csv}:{line}: {what}"));
+            }
+        }
+        Ok(offset)
+    }
+
+    /// Reads what is new of `log`.
+    fn read_log(
+        &mut self,
+        log: &MailLog,
+        offset: Option<u64>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), StoreError> {
+        let path = match log {
+            MailLog::File(path) => path.clone(),
+            MailLog::Stdin => PathBuf::from("-"),
+            MailLog::Journal => {
+                self.error(
+                    "reading the journal is not built yet in this version",
+                    Some("set `mail_log` in section [paths] to the file that rsyslog writes"),
+                );
+                return Ok(());
+            }
+        };
+        let known = self.store.generations(&path)?;
+        let planned = match log {
+            MailLog::Stdin => rotation::plan_stream(Box::new(std::io::stdin()), &known),
+            _ => Ok(rotation::plan(&path, &known)),
+        };
+        let mut plan = match planned {
+            Ok(plan) => plan,
+            Err(error) => {
+                self.source_error(&error);
+                return Ok(());
+            }
+        };
+        for error in std::mem::take(&mut plan.errors) {
+            self.source_error(&error);
+        }
+        if plan.live_missing && !plan.readings.is_empty() && *log != MailLog::Stdin {
+            self.warn(format!("{} does not exist just now; its rotations do", path.display()));
+        }
+        if let Some(offset) = offset.filter(|_| known.is_empty()) {
+            take_over_offset(&mut plan.readings, offset);
+        }
+        self.read_plan(&path, plan, &known, progress)
+    }
+
+    fn read_plan(
+        &mut self,
+        log: &Path,
+        plan: Plan,
+        known: &[Generation],
+        progress: &mut dyn Progress,
+    ) -> Result<(), StoreError> {
+        let files: Vec<_> =
+            plan.readings.iter().map(|r| format!("PosixPath('{}')", shown(&r.path))).collect();
+        let offset = plan.readings.last().map_or(0, |reading| match &reading.from {
+            From::After(progress) => progress.offset,
+            From::TakenOver(offset) => *offset,
+            _ => 0,
+        });
+        log::debug!("Files to process: [{}], starting from offset: {offset}", files.join(", "));
+        let total = plan.readings.iter().map(|reading| reading.stamp.size).sum();
+        let bytes_read = Arc::new(AtomicU64::new(0));
+        let count = plan.readings.len();
+        let (jobs, receivers) = self.jobs(plan.readings, known);
+        start_readers(self.host, jobs, &bytes_read, count);
+        let mut gap = plan.gap;
+        for (at, (file, messages)) in receivers.into_iter().enumerate() {
+            log::info!("Processing {} (gzip: {})", shown(&file.path), is_gzip(&file.path));
+            let mut tick = || progress.bytes(bytes_read.load(Ordering::Relaxed), total);
+            let first_time = self.read_file(log, &file, &messages, &mut tick)?;
+            if self.host.stopping() {
+                return Ok(());
+            }
+            if let Some(gap) = gap.take_if(|gap| gap.before == at) {
+                self.warn(gap_text(log, gap.since, first_time, &self.host.zone));
+            }
+        }
+        Ok(())
+    }
+
+    /// Pairs each reading with the channel its findings come through.
+    fn jobs(
+        &self,
+        readings: Vec<Reading>,
+        known: &[Generation],
+    ) -> (VecDeque<Job>, Vec<(File, Receiver<Message>)>) {
+        let mut jobs = VecDeque::new();
+        let mut receivers = Vec::new();
+        for reading in readings {
+            let (sender, receiver) = sync_channel(QUEUE);
+            let last_time = known.iter().find(|g| Some(g.id) == reading.known);
+            let last_time = last_time.and_then(|g| g.progress.last_time);
+            receivers.push((
+                File { path: reading.path.clone(), known: reading.known, last_time },
+                receiver,
+            ));
+            jobs.push_back(Job { reading, sender });
+        }
+        (jobs, receivers)
+    }
+
+    /// Commits the findings of one file; gives the time of its first line.
+    fn read_file(
+        &mut self,
+        log: &Path,
+        file: &File,
+        messages: &Receiver<Message>,
+        tick: &mut dyn FnMut(),
+    ) -> Result<Option<Timestamp>, StoreError> {
+        loop {
+            let (counts, ended) = match read_messages(
+                &mut self.store,
+                (log, file),
+                messages,
+                (self.host, self.config),
+                tick,
+            )? {
+                Read::Done(counts, ended) => (counts, ended),
+                Read::Again => continue,
+                Read::Interrupted => return Ok(None),
+            };
+            self.count(&file.path, counts);
+            let Ended { error, first_time, .. } = *ended;
+            if let Some(error) = error {
+                self.source_error(&error);
+            }
+            return Ok(first_time);
+        }
+    }
+
+    fn count(&mut self, path: &Path, counts: Counts) {
+        self.summary.lines += counts.lines;
+        self.summary.failures += counts.failures;
+        self.summary.logins += counts.logins;
+        self.summary.ignored += counts.ignored;
+        self.summary.puzzles += counts.puzzles;
+        self.summary.cut_lines += counts.cut_lines;
+        for Puzzle { line, text, because } in &counts.puzzle_samples {
+            self.warn(format!(
+                "{}:{line} looks like a login but matched no rule ({because}): {}",
+                shown(path),
+                text.for_terminal()
+            ));
+        }
+        if counts.cut_lines > 0 {
+            self.warn(format!(
+                "{}: {} lines are longer than any that a mail server writes; only their start was read",
+                shown(path),
+                counts.cut_lines
+            ));
+        }
+    }
+
+    fn source_error(&mut self, error: &SourceError) {
+        self.error(&error.to_string(), error.hint().as_deref());
+    }
+
+    fn error(&mut self, what: &str, hint: Option<&str>) {
+        let text = for_terminal(what.as_bytes()).into_owned();
+        let text = hint.map_or(text.clone(), |hint| format!("{text}\n  hint: {hint}"));
+        log::error!("{text}");
+        self.summary.errors.push(text);
+    }
+
+    fn warn(&mut self, text: String) {
+        log::warn!("{text}");
+        self.summary.warnings.push(text);
+    }
+}
+
+/// A file that is being read, as the committing side knows it.
+struct File {
+    path: PathBuf,
+    known: Option<i64>,
+    last_time: Option<Timestamp>,
+}
+
+/// What was committed of one file.
+#[derive(Default)]
+struct Counts {
+    lines: u64,
+    failures: u64,
+    logins: u64,
+    ignored: u64,
+    puzzles: u64,
+    puzzle_samples: Vec<Puzzle>,
+    cut_lines: u64,
+}
+
+enum Read {
+    Done(Counts, Box<Ended>),
+    /// The reader starts over: what it sent so far is void.
+    Again,
+    Interrupted,
+}
+
+/// One transaction: everything that the reader of one file sends.
+fn read_messages(
+    store: &mut Store,
+    (log, file): (&Path, &File),
+    messages: &Receiver<Message>,
+    (host, config): (&Host, &Config),
+    tick: &mut dyn FnMut(),
+) -> Result<Read, StoreError> {
+    let mut batch: Option<(Batch<'_>, i64)> = None;
+    let mut counts = Counts::default();
+    let mut store = Some(store);
+    loop {
+        let message = messages.recv_timeout(Duration::from_millis(100));
+        tick();
+        if host.stopping() {
+            return Ok(Read::Interrupted);
+        }
+        let message = match message {
+            Ok(message) => message,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => {
+                let path = file.path.clone();
+                let error = SourceError::Io {
+                    action: "read",
+                    path,
+                    source: std::io::Error::other("the reading thread died"),
+                };
+                return Ok(Read::Done(Counts::default(), Box::new(Ended::failed(error))));
+            }
+        };
+        match message {
+            Message::Again => return Ok(Read::Again),
+            Message::Found(mut found, replay) => {
+                ignore_networks(&mut found, config, &mut counts);
+                if batch.is_none()
+                    && let Some(store) = store.take()
+                {
+                    batch = Some(begin(store, log, file, replay.as_ref())?);
+                }
+                if let Some((batch, generation)) = &mut batch {
+                    add(&found, (batch, *generation), replay.as_ref(), &mut counts)?;
+                }
+            }
+            Message::Ended(ended) => {
+                let Some(progress) = &ended.progress else {
+                    return Ok(Read::Done(Counts::default(), ended));
+                };
+                if batch.is_none()
+                    && let Some(store) = store.take()
+                {
+                    batch = Some(begin(store, log, file, None)?);
+                }
+                if let Some((batch, generation)) = batch {
+                    batch.commit(generation, (&ended.path, &ended.stamp), progress)?;
+                }
+                return Ok(Read::Done(counts, ended));
+            }
+        }
+    }
+}
+
+/// A transaction, and the generation it is about: a copy that differs is one of its own.
+fn begin<'s>(
+    store: &'s mut Store,
+    log: &Path,
+    file: &File,
+    replay: Option<&Replay>,
+) -> Result<(Batch<'s>, i64), StoreError> {
+    let mut batch = store.begin()?;
+    let generation = match file.known.filter(|_| replay.is_none()) {
+        Some(id) => id,
+        None => batch.new_generation(log)?,
+    };
+    Ok((batch, generation))
+}
+
+fn add(
+    found: &Findings,
+    (batch, generation): (&mut Batch<'_>, i64),
+    replay: Option<&Replay>,
+    counts: &mut Counts,
+) -> Result<(), StoreError> {
+    counts.failures += batch.add(found, generation, replay)?;
+    counts.lines += found.lines;
+    counts.logins += found.logins.values().sum::<u64>();
+    counts.puzzles += found.puzzles;
+    counts.cut_lines += found.cut_lines;
+    let room = 5_usize.saturating_sub(counts.puzzle_samples.len());
+    counts.puzzle_samples.extend(found.puzzle_samples.iter().take(room).cloned());
+    Ok(())
+}
+
+fn ignore_networks(found: &mut Findings, config: &Config, counts: &mut Counts) {
+    let ignored = &config.detect.ignore_networks;
+    if !ignored.is_empty() {
+        let before = found.failures.len();
+        found.failures.retain(|f| !ignored.iter().any(|network| network.contains(&f.address)));
+        counts.ignored += (before - found.failures.len()) as u64;
+    }
+}
+
+fn start_readers(host: &Host, jobs: VecDeque<Job>, bytes_read: &Arc<AtomicU64>, count: usize) {
+    let jobs = Arc::new(Mutex::new(jobs));
+    for _ in 0..host.threads.min(count) {
+        let (jobs, host, bytes_read) = (jobs.clone(), host.clone(), bytes_read.clone());
+        // Not joined: a thread that waits for standard input must not keep the process from ending.
+        std::thread::spawn(move || reader::work(&jobs, &host, &bytes_read));
+    }
+}
+
+/// Finds the file of which the Python program had read `offset` bytes, and passes over what it
+/// had read. If the log was rotated since, it is the newest rotation that is long enough.
+fn take_over_offset(readings: &mut [Reading], offset: u64) {
+    let compressed = |reading: &Reading| {
+        !matches!(
+            compressed::Compression::of_file(&reading.path),
+            Ok(compressed::Compression::None)
+        )
+    };
+    let holder = readings.iter().rposition(|r| r.stamp.size >= offset || compressed(r));
+    let Some(holder) = holder else { return };
+    for (at, reading) in readings.iter_mut().enumerate().take(holder + 1) {
+        reading.from = From::TakenOver(if at == holder { offset } else { u64::MAX });
+    }
+}
+
+fn gap_text(
+    log: &Path,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    zone: &TimeZone,
+) -> String {
+    let show = |time: Option<Timestamp>| {
+        let unknown = || "an unknown time".to_owned();
+        time.map_or_else(unknown, |t| {
+            t.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+        })
+    };
+    format!(
+        "{}: lines from {} to {} are missing: that part of the log was rotated away before it was \
+         read\n  hint: run more often, or let logrotate keep more files",
+        shown(log),
+        show(since),
+        show(until)
+    )
+}
+
+fn is_gzip(path: &Path) -> &'static str {
+    match compressed::Compression::of_file(path) {
+        Ok(compressed::Compression::Gzip) => "True",
+        _ => "False",
+    }
+}
+
+/// A path for a log line; its name may hold anything.
+fn shown(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    for_terminal(path.as_os_str().as_bytes()).into_owned()
+}

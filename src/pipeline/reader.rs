@@ -1,0 +1,232 @@
+//! The reading side of a run: one file after another, from bytes to findings.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use memchr::memrchr;
+
+use crate::event::Findings;
+use crate::host::Host;
+use crate::parse::time::Chronology;
+use crate::parse::{Outage, Scanner, Stop};
+use crate::position::{Progress, Stamp};
+use crate::source::SourceError;
+use crate::source::block::Block;
+use crate::source::file::{self, From, Opened, Reading};
+use crate::store::Replay;
+
+/// A file to read, and where its findings go.
+pub(super) struct Job {
+    pub(super) reading: Reading,
+    pub(super) sender: SyncSender<Message>,
+}
+
+/// What a reader says of its file.
+pub(super) enum Message {
+    /// Some findings, of which those that `Replay` names may be known.
+    Found(Findings, Option<Replay>),
+    /// All findings so far are void: the file is read again from its start.
+    Again,
+    /// That was all.
+    Ended(Box<Ended>),
+}
+
+/// How reading a file ended.
+pub(super) struct Ended {
+    /// How far it was read; `None` if nothing of it counts.
+    pub(super) progress: Option<Progress>,
+    /// Where the file is, links resolved.
+    pub(super) path: PathBuf,
+    /// What it was when it was opened.
+    pub(super) stamp: Stamp,
+    /// The time of the first line that was read.
+    pub(super) first_time: Option<Timestamp>,
+    /// What went wrong.
+    pub(super) error: Option<SourceError>,
+}
+
+impl Ended {
+    pub(super) fn failed(error: SourceError) -> Self {
+        let (path, stamp) = (PathBuf::new(), Stamp::default());
+        Self { progress: None, path, stamp, first_time: None, error: Some(error) }
+    }
+}
+
+/// A message is sent when it holds about this much; see `QUEUE` for how many may wait.
+const FAILURES: usize = 500;
+/// Likewise, counted logins.
+const LOGINS: usize = 4000;
+/// Likewise, bytes of user names.
+const NAME_BYTES: usize = 256 * 1024;
+/// No first line is older than this many years before its file's time.
+const YEARS: i16 = 8;
+
+/// Reads files until none is left.
+pub(super) fn work(jobs: &Mutex<VecDeque<Job>>, host: &Host, bytes_read: &Arc<AtomicU64>) {
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(Job { reading, sender }) = job else { return };
+        let ended = read(reading, &sender, (host, bytes_read));
+        // The other side is gone when the run was interrupted.
+        if sender.send(Message::Ended(Box::new(ended))).is_err() {
+            return;
+        }
+    }
+}
+
+fn read(
+    mut reading: Reading,
+    sender: &SyncSender<Message>,
+    (host, bytes_read): (&Host, &Arc<AtomicU64>),
+) -> Ended {
+    // Only a file that is read from its start has a first year to guess.
+    let from_start = reading.stream.is_none() && !matches!(reading.from, From::After(_));
+    for years_back in 0..YEARS {
+        let again = reading.again();
+        let opened = match file::open(reading, bytes_read) {
+            Ok(opened) => opened,
+            Err(error) => return Ended::failed(error),
+        };
+        let may_restart = from_start && years_back + 1 < YEARS;
+        let mut file = FileReader::new(opened, host, years_back, sender);
+        match file.read(host, may_restart) {
+            Flow::YearsTooLate => reading = again,
+            Flow::End => return file.end(None),
+            Flow::Fail(error) if error.is_passing() => return Ended::failed(error),
+            Flow::Fail(error @ SourceError::NotALog(_)) => return Ended::failed(error),
+            Flow::Fail(error) => return file.end(Some(error)),
+        }
+        if sender.send(Message::Again).is_err() {
+            break;
+        }
+    }
+    Ended::failed(SourceError::Moved(PathBuf::new()))
+}
+
+/// How reading went.
+enum Flow {
+    End,
+    YearsTooLate,
+    Fail(SourceError),
+}
+
+/// An open file on its way through the parser.
+struct FileReader<'s> {
+    opened: Opened,
+    scanner: Scanner,
+    sender: &'s SyncSender<Message>,
+    replay: Option<Replay>,
+    /// What the Python program had read.
+    taken_over: u64,
+    found: Findings,
+}
+
+impl<'s> FileReader<'s> {
+    fn new(opened: Opened, host: &Host, years_back: i16, sender: &'s SyncSender<Message>) -> Self {
+        let (mut last_time, mut lines, mut outage, mut replay) = (None, 0, Outage::default(), None);
+        let (mut taken_over, mut logins_after) = (0, None);
+        match &opened.from {
+            From::Start => {}
+            From::After(progress) => {
+                (last_time, lines) = (progress.last_time, progress.lines);
+                outage = Outage::resume(progress.outage.clone());
+            }
+            From::Again { of, since } => {
+                (replay, logins_after) = (Some(Replay { of: of.clone() }), *since);
+            }
+            From::TakenOver(bytes) => taken_over = *bytes,
+        }
+        let modified = match opened.stamp.modified_ns {
+            0 => (host.now)(),
+            ns => Timestamp::from_nanosecond(ns.into()).unwrap_or_else(|_| (host.now)()),
+        };
+        let chronology = Chronology::new(host.zone.clone(), modified, last_time, years_back);
+        let mut scanner = Scanner::new(chronology, outage, (&host.name, lines));
+        scanner.count_logins_after(logins_after);
+        Self { opened, scanner, sender, replay, taken_over, found: Findings::default() }
+    }
+
+    fn read(&mut self, host: &Host, may_restart: bool) -> Flow {
+        while !host.stopping() {
+            let block = match self.opened.blocks.next() {
+                Ok(Some(block)) => block,
+                Ok(None) => break,
+                Err(error) => return Flow::Fail(self.opened.error(error)),
+            };
+            let Some(block) = without(block, self.taken_over, &mut self.scanner) else { continue };
+            self.found.cut_lines += u64::from(block.cut);
+            match self.scanner.scan(block.bytes, block.position, &mut self.found) {
+                Err(Stop::NotALog) => {
+                    return Flow::Fail(SourceError::NotALog(self.opened.path().to_owned()));
+                }
+                Err(Stop::YearsTooLate) if may_restart => return Flow::YearsTooLate,
+                _ => {}
+            }
+            if is_full(&self.found) && !self.send() {
+                break;
+            }
+        }
+        match self.opened.still_the_same() {
+            Ok(()) => Flow::End,
+            Err(error) => Flow::Fail(error),
+        }
+    }
+
+    /// Hands over what was found; false if nobody wants it.
+    fn send(&mut self) -> bool {
+        let found = std::mem::take(&mut self.found);
+        self.sender.send(Message::Found(found, self.replay.clone())).is_ok()
+    }
+
+    fn end(mut self, error: Option<SourceError>) -> Ended {
+        self.send();
+        let (head, tail) = self.opened.blocks.edges().fingerprints();
+        let offset = self.opened.blocks.position();
+        let progress = Progress {
+            offset,
+            lines: self.scanner.lines(),
+            head,
+            tail,
+            unfinished: self.opened.unfinished(),
+            last_time: self.scanner.last_time(),
+            outage: self.scanner.outage().processes().to_vec(),
+        };
+        // After an error of the disk the same file must be looked at again.
+        let stamp = match &error {
+            Some(SourceError::Io { .. }) => Stamp::default(),
+            _ => self.opened.stamp.clone(),
+        };
+        let path = self.opened.path();
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        // A file of which not one line is complete has no identity yet.
+        let progress = Some(progress).filter(|_| offset > 0);
+        Ended { progress, path, stamp, first_time: self.scanner.first_time(), error }
+    }
+}
+
+/// The part of `block` that is not among the first `taken_over` bytes; whole lines.
+fn without<'b>(block: Block<'b>, taken_over: u64, scanner: &mut Scanner) -> Option<Block<'b>> {
+    let Some(done) = taken_over.checked_sub(block.position).filter(|done| *done > 0) else {
+        return Some(block);
+    };
+    let done = usize::try_from(done).unwrap_or(usize::MAX).min(block.bytes.len());
+    let (read, _) = block.bytes.split_at_checked(done)?;
+    // A line that was only half there when the Python program read it is read again.
+    let end = memrchr(b'\n', read).map_or(0, |end| end + 1);
+    let (read, rest) = block.bytes.split_at_checked(end)?;
+    scanner.pass_over(read);
+    let position = block.position + end as u64;
+    (!rest.is_empty()).then_some(Block { bytes: rest, position, cut: block.cut })
+}
+
+fn is_full(found: &Findings) -> bool {
+    let names =
+        || found.failures.iter().filter_map(|f| f.user.as_ref()).map(|u| u.as_bytes().len());
+    found.failures.len() >= FAILURES
+        || found.logins.len() >= LOGINS
+        || names().sum::<usize>() >= NAME_BYTES
+}

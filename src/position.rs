@@ -1,0 +1,87 @@
+//! Where reading stopped: the identity of a log file and how far it has been read.
+//!
+//! A file name says nothing (rotation renames), an inode little (copytruncate reuses it, compression
+//! changes it). What stays is the content: a file is the one we know if it starts with the same
+//! bytes and if the bytes just before our position are the same too.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+/// How many bytes a fingerprint covers at most. A log line is about 120 bytes and starts with its
+/// time, so that a few lines tell two files apart.
+pub const FINGERPRINT_BYTES: usize = 1024;
+
+/// A short stretch of a file, hashed: the log itself is not copied into the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// How many bytes it covers.
+    pub length: usize,
+    /// Their SHA-256.
+    pub hash: [u8; 32],
+}
+
+impl Fingerprint {
+    /// The fingerprint of all of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { length: bytes.len(), hash: Sha256::digest(bytes).into() }
+    }
+
+    /// Whether `bytes` begins with what was fingerprinted; never for an empty fingerprint.
+    pub fn starts(&self, bytes: &[u8]) -> bool {
+        self.length > 0 && bytes.get(..self.length).is_some_and(|start| Self::of(start) == *self)
+    }
+}
+
+/// What the file system says of a file; if all of it is unchanged, so is the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Device number.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+    /// Size in bytes, as stored (compressed).
+    pub size: u64,
+    /// Modification time in nanoseconds since 1970.
+    pub modified_ns: i64,
+}
+
+impl Stamp {
+    /// Whether both are the same file, whatever was written to it since.
+    pub fn same_file(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+/// One file in the life of a log: from its creation through its rotations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generation {
+    /// Its row in the store.
+    pub id: i64,
+    /// Where it was last seen.
+    pub path: PathBuf,
+    /// What the file system said then.
+    pub stamp: Stamp,
+    /// How far we got.
+    pub progress: Progress,
+}
+
+/// How far one file has been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of the uncompressed content that are done with: whole lines.
+    pub offset: u64,
+    /// Lines in them.
+    pub lines: u64,
+    /// The first bytes of the file.
+    pub head: Fingerprint,
+    /// The last bytes before `offset`.
+    pub tail: Fingerprint,
+    /// Whether a last line without its end was left for later.
+    pub unfinished: bool,
+    /// The time of the last line read, if any line had one.
+    pub last_time: Option<Timestamp>,
+    /// The processes whose last line says that they cannot reach the auth service.
+    pub outage: Vec<Box<[u8]>>,
+}

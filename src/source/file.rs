@@ -1,0 +1,299 @@
+//! One file of a log: what it is, what is new in it, and its lines from there on.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::Timestamp;
+
+use super::SourceError;
+use super::block::{Blocks, Edges, LastLine};
+use super::compressed::{self, Compression};
+use crate::position::{FINGERPRINT_BYTES, Fingerprint, Progress, Stamp};
+
+/// A stream of uncompressed bytes.
+pub type Stream = Box<dyn Read + Send>;
+
+/// A file to read, and from where.
+pub struct Reading {
+    /// Its path; `-` for standard input.
+    pub path: PathBuf,
+    /// What it was when the plan was made.
+    pub stamp: Stamp,
+    /// Its content, where it cannot be opened twice: standard input.
+    pub stream: Option<Stream>,
+    /// The generation it continues, if it is a known one.
+    pub known: Option<i64>,
+    /// What of it is new.
+    pub from: From,
+    /// What its last line is worth without an end.
+    pub last_line: LastLine,
+}
+
+impl Reading {
+    /// The same again, but for a stream, which cannot be read twice.
+    pub fn again(&self) -> Self {
+        Self {
+            path: self.path.clone(),
+            stamp: self.stamp.clone(),
+            stream: None,
+            known: self.known,
+            from: self.from.clone(),
+            last_line: self.last_line,
+        }
+    }
+}
+
+/// What of a file is new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    /// All of it.
+    Start,
+    /// What follows the bytes that are done with.
+    After(Progress),
+    /// It starts like a generation that we know, and then differs: a copy brought back from a
+    /// backup, say. Whoever reads it must leave out what came from the generations `of`, and
+    /// count logins only after `since`.
+    Again {
+        /// The generations it starts like.
+        of: Vec<i64>,
+        /// The time of the last line read of those.
+        since: Option<Timestamp>,
+    },
+    /// What follows this many bytes: the Python program has read them.
+    TakenOver(u64),
+}
+
+/// An open file that stands where reading begins.
+pub struct Opened {
+    /// Its lines.
+    pub blocks: Blocks<Stream>,
+    /// What it is now.
+    pub stamp: Stamp,
+    /// What of it is new, now that all of it could be looked at.
+    pub from: From,
+    plain: Option<File>,
+    path: PathBuf,
+}
+
+/// What the file system says of an open or closed file.
+pub fn stamp(metadata: &Metadata) -> Stamp {
+    let modified_ns =
+        metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+    Stamp { device: metadata.dev(), inode: metadata.ino(), size: metadata.size(), modified_ns }
+}
+
+/// The first uncompressed bytes of a file, as many as a fingerprint covers, and its compression.
+pub fn head(path: &Path) -> Result<(Vec<u8>, Compression), SourceError> {
+    let file = File::open(path).map_err(|e| SourceError::io("open", path, e))?;
+    let (compression, stream) = compressed::open(file).map_err(|e| damaged(path, e))?;
+    let mut head = Vec::with_capacity(FINGERPRINT_BYTES);
+    stream.take(FINGERPRINT_BYTES as u64).read_to_end(&mut head).map_err(
+        |source| match compression {
+            Compression::None => SourceError::io("read", path, source),
+            _ => damaged(path, source),
+        },
+    )?;
+    Ok((head, compression))
+}
+
+/// Whether the bytes before `progress.offset` of a plain file are those that were read.
+pub fn ends_as_read(path: &Path, progress: &Progress) -> bool {
+    File::open(path).is_ok_and(|file| tail(&file, progress.offset, &progress.tail).is_ok())
+}
+
+/// Opens `reading` where its news begin; each raw byte read is added to `bytes_read`.
+pub fn open(mut reading: Reading, bytes_read: &Arc<AtomicU64>) -> Result<Opened, SourceError> {
+    let place = (reading.stamp.clone(), reading.path.clone());
+    if let Some(stream) = reading.stream.take() {
+        let stream = Box::new(Counted(stream, bytes_read.clone()));
+        return skip(stream, reading.from, reading.last_line, place);
+    }
+    let path = &reading.path;
+    let io = |action| move |error| SourceError::io(action, path, error);
+    let file = File::open(path).map_err(io("open"))?;
+    let now = stamp(&file.metadata().map_err(io("look at"))?);
+    if !now.same_file(&reading.stamp) {
+        return Err(SourceError::Moved(reading.path));
+    }
+    let place = (now, reading.path.clone());
+    let again = file.try_clone().map_err(io("open"))?;
+    let counted = Counted(again, bytes_read.clone());
+    let (compression, stream) = compressed::open(counted).map_err(|e| damaged(path, e))?;
+    if compression == Compression::None {
+        drop(stream);
+        let rules = (reading.from, reading.last_line);
+        return open_plain(file, rules, place, bytes_read.clone());
+    }
+    match (
+        skip(stream, reading.from.clone(), LastLine::IsWhole, place),
+        reading.from,
+        reading.known,
+    ) {
+        (Err(SourceError::Moved(_)), From::After(progress), Some(of)) => {
+            let from = From::Again { of: vec![of], since: progress.last_time };
+            open(Reading { from, ..reading }, bytes_read)
+        }
+        (opened, ..) => opened,
+    }
+}
+
+fn open_plain(
+    file: File,
+    (from, last_line): (From, LastLine),
+    (stamp, path): (Stamp, PathBuf),
+    counter: Arc<AtomicU64>,
+) -> Result<Opened, SourceError> {
+    let io = |error| SourceError::io("read", &path, error);
+    let mut reader = file.try_clone().map_err(io)?;
+    let (position, edges) = match &from {
+        From::After(progress) => {
+            let moved = |_| SourceError::Moved(path.clone());
+            let head = range(&file, 0, progress.head.length).map_err(moved)?;
+            let tail = tail(&file, progress.offset, &progress.tail).map_err(moved)?;
+            if Fingerprint::of(&head) != progress.head {
+                return Err(SourceError::Moved(path));
+            }
+            (progress.offset, Edges::new(head, tail))
+        }
+        _ => (0, Edges::default()),
+    };
+    reader.seek(SeekFrom::Start(position)).map_err(io)?;
+    // What is written from here on is for the next run: a busy log must not keep us for ever.
+    let reader = Counted(reader.take(stamp.size.saturating_sub(position)), counter);
+    let blocks = Blocks::new(Box::new(reader) as Stream, position, edges, last_line);
+    Ok(Opened { blocks, stamp, from, plain: Some(file), path })
+}
+
+/// Reads past what is done with in a stream that cannot seek.
+fn skip(
+    mut stream: Stream,
+    from: From,
+    last_line: LastLine,
+    (stamp, path): (Stamp, PathBuf),
+) -> Result<Opened, SourceError> {
+    let opened = |stream, from, position, edges, path| Opened {
+        blocks: Blocks::new(stream, position, edges, last_line),
+        stamp,
+        from,
+        plain: None,
+        path,
+    };
+    let From::After(progress) = &from else {
+        return Ok(opened(stream, from, 0, Edges::default(), path));
+    };
+    let mut edges = Edges::default();
+    let mut left = progress.offset;
+    let mut buffer = vec![0; 64 * 1024];
+    while left > 0 {
+        let want = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let room = buffer.get_mut(..want).unwrap_or_default();
+        let read = stream.read(room).map_err(|e| damaged(&path, e))?;
+        if read == 0 {
+            break;
+        }
+        edges.push(room.get(..read).unwrap_or_default());
+        left -= read as u64;
+    }
+    if left > 0 || edges.fingerprints().1 != progress.tail {
+        return Err(SourceError::Moved(path));
+    }
+    let position = progress.offset;
+    Ok(opened(stream, from, position, edges, path))
+}
+
+impl Opened {
+    /// The path it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a last line was left for later.
+    pub fn unfinished(&self) -> bool {
+        self.plain.is_some() && self.stamp.size > self.blocks.position()
+    }
+
+    /// Checks that nobody truncated the file while it was read, which would have mixed two files.
+    pub fn still_the_same(&self) -> Result<(), SourceError> {
+        let Some(file) = &self.plain else { return Ok(()) };
+        let (_, fingerprint) = self.blocks.edges().fingerprints();
+        match tail(file, self.blocks.position(), &fingerprint) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(SourceError::Moved(self.path.clone())),
+        }
+    }
+
+    /// What a read error of this file means.
+    pub fn error(&self, source: io::Error) -> SourceError {
+        if self.plain.is_some() {
+            SourceError::io("read", &self.path, source)
+        } else {
+            damaged(&self.path, source)
+        }
+    }
+}
+
+/// The bytes of `fingerprint` before `offset`, if they are there.
+fn tail(file: &File, offset: u64, fingerprint: &Fingerprint) -> io::Result<Vec<u8>> {
+    let start = offset.checked_sub(fingerprint.length as u64).ok_or(io::ErrorKind::InvalidData)?;
+    let bytes = range(file, start, fingerprint.length)?;
+    if Fingerprint::of(&bytes) == *fingerprint {
+        Ok(bytes)
+    } else {
+        Err(io::ErrorKind::InvalidData.into())
+    }
+}
+
+fn range(file: &File, start: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length.min(FINGERPRINT_BYTES)];
+    file.read_exact_at(&mut bytes, start)?;
+    Ok(bytes)
+}
+
+fn damaged(path: &Path, source: io::Error) -> SourceError {
+    SourceError::Damaged { path: path.to_owned(), source }
+}
+
+/// Who may read `path`, in words that can be typed.
+pub fn permission_hint(path: &Path) -> String {
+    let user = rustix::process::geteuid().as_raw();
+    let user = account("/etc/passwd", user).unwrap_or_else(|| user.to_string());
+    let readable = path.metadata().ok().filter(|m| m.mode() & 0o040 != 0);
+    let group =
+        readable.map(|m| account("/etc/group", m.gid()).unwrap_or_else(|| m.gid().to_string()));
+    match group {
+        Some(group) => {
+            format!("add user {user} to group {group}: `sudo usermod -aG {group} {user}`")
+        }
+        None => format!(
+            "add user {user} to group adm (`sudo usermod -aG adm {user}`) and let that group read \
+             it: `sudo chgrp adm {0}; sudo chmod g+r {0}`",
+            path.display()
+        ),
+    }
+}
+
+/// The name of `id` in passwd(5) or group(5).
+fn account(file: &str, id: u32) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let id = id.to_string();
+    text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == id).then(|| name.to_owned())
+    })
+}
+
+/// Counts what is read, for the progress bar.
+struct Counted<R>(R, Arc<AtomicU64>);
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.0.read(buffer)?;
+        self.1.fetch_add(length as u64, Ordering::Relaxed);
+        Ok(length)
+    }
+}

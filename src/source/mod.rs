@@ -1,0 +1,90 @@
+//! Stage 1: the bytes of a log, in whole lines, and where they came from.
+//!
+//! [`rotation::plan`] finds the files of a log and what of each is new; [`file::open`] gives that
+//! in blocks of whole lines, bounded in memory whatever is in the file.
+
+pub mod block;
+pub mod compressed;
+pub mod file;
+pub mod name;
+pub mod rotation;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a log, or one file of it, could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Neither the log nor a rotation of it exists.
+    #[error("{} does not exist, nor does any rotation of it", .0.display())]
+    Missing(PathBuf),
+    /// It exists, and nothing was ever in it.
+    #[error("{} is empty, and has no rotations", .0.display())]
+    Empty(PathBuf),
+    /// A directory, a pipe or a device.
+    #[error("{} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+    /// No line of it has a time stamp.
+    #[error("{} is not a mail log: no line starts with a time stamp that is known", .0.display())]
+    NotALog(PathBuf),
+    /// It was renamed, truncated or replaced under our hands.
+    #[error("{} was rotated while it was being read", .0.display())]
+    Moved(PathBuf),
+    /// The system said no.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// The verb.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A compressed file that is cut short or broken.
+    #[error("{} is damaged: {source}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the decompressor met.
+        source: io::Error,
+    },
+}
+
+impl SourceError {
+    fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), source }
+    }
+
+    /// What the administrator can do, if we know.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Missing(_) => "set `mail_log` in section [paths] to the file that your syslog \
+                writes mail messages to; is rsyslog installed, or is `mail_log = journal` meant?"
+                .to_owned(),
+            Self::Empty(_) => "nothing was ever logged there: check that Postfix runs and that \
+                rsyslog writes facility `mail` to this file, or set `mail_log` in section [paths]"
+                .to_owned(),
+            Self::NotAFile(_) => {
+                "`mail_log` takes files, `-` (standard input) or `journal`".to_owned()
+            }
+            Self::NotALog(_) => "known are BSD (`Nov 22 21:28:34 host`), RFC 3339 and RFC 5424 \
+                lines; `maillogsentinel explain FILE` says what it sees"
+                .to_owned(),
+            Self::Moved(_) => {
+                "nothing is lost: the next run goes on where this one stopped".to_owned()
+            }
+            Self::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                file::permission_hint(path)
+            }
+            Self::Io { .. } => return None,
+            Self::Damaged { .. } => "the lines before the damage are recorded; if the file is \
+                still being compressed, the next run reads the rest"
+                .to_owned(),
+        })
+    }
+
+    /// Whether trying again is the cure, without anybody's doing.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Moved(_))
+    }
+}

@@ -1,0 +1,252 @@
+//! Finds the files of a log, oldest first, and tells what of each is new.
+//!
+//! logrotate may have renamed the log, copied and truncated it, compressed it, once or several
+//! times, since we looked; an administrator may have brought an old copy back. Names give the
+//! order, content gives the identity: see [`crate::position`].
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::SourceError;
+use super::block::LastLine;
+use super::compressed::Compression;
+use super::file::{self, From, Reading};
+use super::name::{self, Age, Place};
+use crate::position::{FINGERPRINT_BYTES, Generation, Stamp};
+
+/// What to read of one log, in order, and what is wrong with it.
+#[derive(Default)]
+pub struct Plan {
+    /// The files with news, oldest first.
+    pub readings: Vec<Reading>,
+    /// Lines that cannot be had any more.
+    pub gap: Option<Gap>,
+    /// The log itself is not there just now, its rotations are.
+    pub live_missing: bool,
+    /// What could not be looked at.
+    pub errors: Vec<SourceError>,
+}
+
+/// A stretch of the log that was rotated away before it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The time of the last line read before it.
+    pub since: Option<Timestamp>,
+    /// Of the plan's readings, the one that comes after it.
+    pub before: usize,
+}
+
+/// A file of the log, as the directory shows it.
+struct Found {
+    path: PathBuf,
+    place: Place,
+    stamp: Stamp,
+}
+
+impl Found {
+    /// The number of a numbered rotation.
+    fn number(&self) -> Option<u64> {
+        match self.place.age {
+            Age::Numbered(number) if !self.place.stem.is_empty() => Some(number.0),
+            _ => None,
+        }
+    }
+}
+
+/// A file that was looked into.
+struct Seen {
+    found: Found,
+    plain: bool,
+    head: Vec<u8>,
+    known: Option<usize>,
+    from: Option<From>,
+}
+
+/// Plans the reading of `log`, of which the generations in `known` were read before.
+pub fn plan(log: &Path, known: &[Generation]) -> Plan {
+    let mut plan = Plan::default();
+    let mut found = list(log, known, &mut plan.errors);
+    plan.live_missing = !found.iter().any(|f| f.place.age == Age::Live);
+    if found.is_empty() {
+        if plan.errors.is_empty() {
+            plan.errors.push(SourceError::Missing(log.to_owned()));
+        }
+        return plan;
+    }
+    if found.iter().all(|f| f.stamp.size == 0) && known.is_empty() {
+        plan.errors.push(SourceError::Empty(log.to_owned()));
+    }
+    let numbers: BTreeSet<u64> = found.iter().filter_map(Found::number).collect();
+    found.retain(|f| f.stamp.size > 0);
+    let newest_rotation = found.iter().rposition(|f| f.place.age != Age::Live);
+    let mut seen = Vec::new();
+    for (at, found) in found.into_iter().enumerate() {
+        let may_grow = found.place.age == Age::Live || Some(at) == newest_rotation;
+        let last_line = if may_grow { LastLine::Waits } else { LastLine::IsWhole };
+        match look(found, known, last_line) {
+            Ok(file) => seen.push((file, last_line)),
+            Err(error) => plan.errors.push(error),
+        }
+    }
+    drop_copies(&mut seen);
+    plan.gap = gap(&seen, known, &numbers);
+    for (file, last_line) in seen {
+        let Some(from) = file.from else { continue };
+        let known = file.known.and_then(|at| known.get(at)).map(|generation| generation.id);
+        let Found { path, stamp, .. } = file.found;
+        plan.readings.push(Reading { path, stamp, stream: None, known, from, last_line });
+    }
+    plan
+}
+
+/// Plans the reading of standard input, which has no name and no past but its content.
+pub fn plan_stream(stream: file::Stream, known: &[Generation]) -> Result<Plan, SourceError> {
+    use std::io::{Cursor, Read};
+    let path = PathBuf::from("-");
+    let io = |error| SourceError::io("read", Path::new("-"), error);
+    let (_, mut stream) = super::compressed::open(stream).map_err(io)?;
+    let mut head = Vec::new();
+    stream.by_ref().take(FINGERPRINT_BYTES as u64).read_to_end(&mut head).map_err(io)?;
+    let known = known.iter().rev().find(|g| g.progress.head.starts(&head));
+    let from = known.map_or(From::Start, |g| From::After(g.progress.clone()));
+    let whole = Box::new(Cursor::new(head).chain(stream));
+    let reading = Reading {
+        path,
+        stamp: Stamp::default(),
+        stream: Some(whole),
+        known: known.map(|g| g.id),
+        from,
+        last_line: LastLine::IsWhole,
+    };
+    Ok(Plan { readings: vec![reading], ..Plan::default() })
+}
+
+/// The log and its rotations that exist, oldest first, each file once.
+fn list(log: &Path, known: &[Generation], errors: &mut Vec<SourceError>) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    let mut add =
+        |path: &Path, place: Place, errors: &mut Vec<SourceError>| match fs::metadata(path) {
+            Ok(meta) if !meta.is_file() => errors.push(SourceError::NotAFile(path.to_owned())),
+            Ok(meta) => {
+                let stamp = file::stamp(&meta);
+                if !found.iter().any(|other| other.stamp.same_file(&stamp)) {
+                    found.push(Found { path: path.to_owned(), place, stamp });
+                }
+            }
+            // Renamed since the directory was read: the next run finds it by its content.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => errors.push(SourceError::io("look at", path, error)),
+        };
+    // Rotations stand beside the log, or beside the file that it is a link to.
+    let target = fs::canonicalize(log).unwrap_or_else(|_| log.to_owned());
+    for log in [log, &target] {
+        let (Some(base), parent) = (log.file_name(), parent(log)) else { continue };
+        if let Some(place) = name::place(base, base) {
+            add(log, place, errors);
+        }
+        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+            if let Some(place) = name::place(base, &entry.file_name())
+                && place.age != Age::Live
+            {
+                add(&entry.path(), place, errors);
+            }
+        }
+    }
+    // A link that points elsewhere every day leaves its last target where we saw it.
+    if let Some(newest) = known.last() {
+        let place = Place { age: Age::Numbered(std::cmp::Reverse(0)), stem: Vec::new() };
+        add(&newest.path, place, &mut Vec::new());
+    }
+    sort(&mut found);
+    found
+}
+
+/// By name; where a log has both dated and numbered rotations, by time, the log itself last.
+fn sort(found: &mut [Found]) {
+    let dated = found.iter().any(|f| matches!(f.place.age, Age::Dated(_)));
+    let numbered = found.iter().any(|f| matches!(f.place.age, Age::Numbered(_)));
+    found.sort_by(|a, b| a.place.cmp(&b.place));
+    if dated && numbered {
+        found.sort_by_key(|f| (f.place.age == Age::Live, f.stamp.modified_ns));
+    }
+}
+
+/// Looks into a file: which generation it is, and what of it is new.
+fn look(found: Found, known: &[Generation], last_line: LastLine) -> Result<Seen, SourceError> {
+    let unchanged = known.iter().rposition(|g| g.stamp == found.stamp);
+    if let Some(at) = unchanged {
+        let progress = known.get(at).map(|g| &g.progress);
+        let done = progress.is_some_and(|p| !p.unfinished || last_line == LastLine::Waits);
+        if done {
+            return Ok(Seen { found, plain: true, head: Vec::new(), known: Some(at), from: None });
+        }
+    }
+    let (head, compression) = file::head(&found.path)?;
+    let plain = compression == Compression::None;
+    let alike = || known.iter().enumerate().rev().filter(|(_, g)| g.progress.head.starts(&head));
+    let verified = alike()
+        .filter(|(_, g)| !plain || file::ends_as_read(&found.path, &g.progress))
+        .max_by_key(|(_, g)| g.progress.offset);
+    let (known, from) = match (verified, alike().next()) {
+        (Some((at, g)), _) if g.progress.offset == found.stamp.size && plain => (Some(at), None),
+        (Some((at, g)), _) => (Some(at), Some(From::After(g.progress.clone()))),
+        (None, Some((at, g))) => {
+            let of = alike().map(|(_, g)| g.id).collect();
+            (Some(at), Some(From::Again { of, since: g.progress.last_time }))
+        }
+        (None, None) => (None, Some(From::Start)),
+    };
+    Ok(Seen { found, plain, head, known, from })
+}
+
+/// Leaves one of each pair of files that hold the same: `gzip` or `copytruncate` at work.
+fn drop_copies(seen: &mut Vec<(Seen, LastLine)>) {
+    let mut at = 0;
+    while let Some((file, _)) = seen.get(at) {
+        let copy = seen.iter().enumerate().position(|(other_at, (other, _))| {
+            other_at != at && is_copy(file, other) && better(other, other_at, file, at)
+        });
+        if copy.is_some() { drop(seen.remove(at)) } else { at += 1 }
+    }
+}
+
+fn is_copy(one: &Seen, other: &Seen) -> bool {
+    let same_generation = one.known.is_some() && one.known == other.known;
+    let diverged = |file: &Seen| matches!(file.from, Some(From::Again { .. }));
+    if same_generation {
+        return !diverged(one) && !diverged(other);
+    }
+    let both_new = one.known.is_none() && other.known.is_none();
+    let twins = one.found.place.stem == other.found.place.stem && one.plain != other.plain;
+    let enough = if twins { 1 } else { FINGERPRINT_BYTES };
+    let common = one.head.len().min(other.head.len());
+    both_new && common >= enough && one.head.get(..common) == other.head.get(..common)
+}
+
+/// Of two copies: the one that is as it was read, else the plain one, else the later one.
+fn better(one: &Seen, at: usize, other: &Seen, other_at: usize) -> bool {
+    let rank = |file: &Seen, at| (file.from.is_none(), file.plain, at);
+    rank(one, at) > rank(other, other_at)
+}
+
+/// Whether lines are missing between what was read last and what is there.
+///
+/// `numbers` are those of all numbered rotations that exist, empty and unreadable ones too.
+fn gap(seen: &[(Seen, LastLine)], known: &[Generation], numbers: &BTreeSet<u64>) -> Option<Gap> {
+    let since = known.last()?.progress.last_time;
+    let mut news = seen.iter().filter(|(file, _)| file.from.is_some());
+    let before = news.position(|(file, _)| file.known.is_none());
+    let newest = seen.iter().find(|(file, _)| file.known == Some(known.len() - 1));
+    let complete = newest.is_some_and(|(file, _)| {
+        // It is there; so must be all that were rotated after it.
+        file.found.number().is_none_or(|own| (1..own).all(|number| numbers.contains(&number)))
+    });
+    before.filter(|_| !complete).map(|before| Gap { since, before })
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

@@ -1,0 +1,350 @@
+//! Keeps the CSV in line with the store.
+//!
+//! The store says how long the CSV was when it last held every failure up to some id. What the
+//! store has beyond that is appended; if a run was killed while it appended, the file is longer
+//! than the store says, and its end is the beginning of what should be appended: the rest is
+//! added. Any other difference is the administrator's doing, and right: rows that were moved,
+//! cut or edited stay so, and nothing is written twice.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rusqlite::types::ValueRef;
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Store, StoreError};
+use crate::untrusted::for_csv;
+
+/// The header, as the contract has it.
+pub const HEADER: &str = "server;date;ip;user;hostname;reverse_dns_status;country_code;asn;aso\n";
+
+/// How many rows are rendered before they are written.
+const CHUNK_ROWS: u64 = 2000;
+
+/// The CSV when it last was in line with the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    device: u64,
+    inode: u64,
+    length: u64,
+    last_failure: i64,
+}
+
+impl Store {
+    /// Brings the CSV at `path` in line with the store; gives the number of rows appended.
+    pub fn project(&mut self, path: &Path, zone: &TimeZone) -> Result<u64, StoreError> {
+        let mark = self.mark()?;
+        let newest = self.newest_failure()?;
+        let there = stat(path)?;
+        if let (Some(mark), Some(there)) = (mark, there)
+            && (mark.device, mark.inode, mark.length, mark.last_failure)
+                == (there.0, there.1, there.2, newest)
+        {
+            return Ok(0);
+        }
+        let mut file = open(path)?;
+        let mark = self.adopt(path, &mut file, mark, zone)?;
+        if mark.last_failure == newest {
+            return Ok(0);
+        }
+        let appended = self.append(path, &mut file, mark, zone);
+        if appended.is_err() {
+            // Our own unfinished rows: the next run writes them again, and the file is whole until then.
+            let _ = file.set_len(mark.length);
+        }
+        appended
+    }
+
+    /// Finds where our rows end in `file`, and remembers that before anything is appended.
+    fn adopt(
+        &mut self,
+        path: &Path,
+        file: &mut File,
+        mark: Option<Mark>,
+        zone: &TimeZone,
+    ) -> Result<Mark, StoreError> {
+        let io = |source| StoreError::Io { action: "read", path: path.to_owned(), source };
+        let meta = file.metadata().map_err(io)?;
+        let last_failure = mark.map_or(0, |mark| mark.last_failure);
+        let (device, inode) = (meta.dev(), meta.ino());
+        let seen = Mark { device, inode, length: meta.size(), last_failure };
+        let same = mark.filter(|mark| (mark.device, mark.inode) == (device, inode));
+        if let Some(mark) = same
+            && mark.length < seen.length
+            && self.continues(path, file, mark, zone)?
+        {
+            return Ok(mark);
+        }
+        if mark != Some(seen) {
+            self.remember(seen)?;
+        }
+        Ok(seen)
+    }
+
+    /// Whether what follows `mark.length` in `file` is the beginning of what we would append.
+    ///
+    /// After a crash of the machine some of it may be zeros: written, but not to the disk.
+    fn continues(
+        &self,
+        path: &Path,
+        file: &mut File,
+        mark: Mark,
+        zone: &TimeZone,
+    ) -> Result<bool, StoreError> {
+        let io = |source| StoreError::Io { action: "read", path: path.to_owned(), source };
+        let start = leading(file, mark.length).map_err(io)?;
+        file.seek(SeekFrom::Start(mark.length)).map_err(io)?;
+        let mut reader = io::BufReader::new(&mut *file);
+        let mut ours = true;
+        let mut compare = |expected: &[u8]| -> io::Result<bool> {
+            let mut there = Vec::with_capacity(expected.len());
+            reader.by_ref().take(expected.len() as u64).read_to_end(&mut there)?;
+            ours &= there.iter().zip(expected).all(|(there, ours)| there == ours || *there == 0);
+            Ok(ours && there.len() == expected.len())
+        };
+        compare(start.as_bytes()).map_err(io)?;
+        self.render(mark.last_failure, zone, &mut |rows, _| compare(rows).map_err(io))?;
+        let beyond = reader.read(&mut [0]).map_err(io)? > 0;
+        Ok(ours && !beyond)
+    }
+
+    /// Appends what is missing, overwriting only what [`Store::continues`] found to be ours.
+    fn append(
+        &mut self,
+        path: &Path,
+        file: &mut File,
+        mark: Mark,
+        zone: &TimeZone,
+    ) -> Result<u64, StoreError> {
+        let io = |source| StoreError::Io { action: "write", path: path.to_owned(), source };
+        let start = leading(file, mark.length).map_err(io)?;
+        file.seek(SeekFrom::Start(mark.length)).map_err(io)?;
+        file.write_all(start.as_bytes()).map_err(io)?;
+        let (mut length, mut last_failure, mut count) = (mark.length + start.len() as u64, 0, 0);
+        self.render(mark.last_failure, zone, &mut |rows, (last, rendered)| {
+            length += rows.len() as u64;
+            (last_failure, count) = (last, count + rendered);
+            file.write_all(rows).map_err(io).map(|()| true)
+        })?;
+        file.sync_all().map_err(io)?;
+        self.remember(Mark { length, last_failure, ..mark })?;
+        Ok(count)
+    }
+
+    /// Renders the failures after id `after`, chunk by chunk, with the last id and the number of
+    /// rows in each; stops when `sink` says false.
+    fn render(
+        &self,
+        after: i64,
+        zone: &TimeZone,
+        sink: &mut dyn FnMut(&[u8], (i64, u64)) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT f.id, f.time, f.address, f.user, m.server, o.hostname, o.reverse_dns, \
+            o.country, o.asn, o.aso FROM failure f JOIN manner m ON m.id = f.manner \
+            JOIN origin o ON o.id = f.origin WHERE f.id > ? ORDER BY f.id";
+        let read = |e| self.error("read", e);
+        let rendered = |e| match e {
+            ChunkError::Read(e) => self.error("read", e),
+            ChunkError::Render(e) => StoreError::Io {
+                action: "render rows from",
+                path: self.path.clone(),
+                source: e.into(),
+            },
+        };
+        let mut statement = self.connection.prepare_cached(sql).map_err(read)?;
+        let mut rows = statement.query([after]).map_err(read)?;
+        let mut chunk = Chunk::new(zone.clone());
+        loop {
+            let row = rows.next().map_err(read)?;
+            let done = row.is_none();
+            row.map_or(Ok(()), |row| chunk.push(row)).map_err(rendered)?;
+            if chunk.count == CHUNK_ROWS || (done && chunk.count > 0) {
+                let (bytes, last, count) = chunk.take().map_err(rendered)?;
+                if !sink(&bytes, (last, count))? {
+                    return Ok(());
+                }
+            }
+            if done {
+                return Ok(());
+            }
+        }
+    }
+
+    fn mark(&self) -> Result<Option<Mark>, StoreError> {
+        let sql = "SELECT device, inode, length, last_failure FROM csv";
+        let mark = self.connection.query_row(sql, [], |row| {
+            let (device, inode) = (super::unsigned(row, 0)?, super::unsigned(row, 1)?);
+            Ok(Mark { device, inode, length: super::unsigned(row, 2)?, last_failure: row.get(3)? })
+        });
+        mark.optional().map_err(|e| self.error("read", e))
+    }
+
+    fn remember(&mut self, mark: Mark) -> Result<(), StoreError> {
+        let Mark { device, inode, length, last_failure } = mark;
+        let values =
+            params![device.cast_signed(), inode.cast_signed(), length.cast_signed(), last_failure];
+        let mut write = || {
+            let transaction = self.connection.transaction()?;
+            transaction.execute("DELETE FROM csv", [])?;
+            transaction.execute("INSERT INTO csv VALUES (?, ?, ?, ?)", values)?;
+            transaction.commit()
+        };
+        write().map_err(|e| self.error("write", e))
+    }
+
+    fn newest_failure(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT coalesce(max(id), 0) FROM failure";
+        self.connection.query_row(sql, [], |row| row.get(0)).map_err(|e| self.error("read", e))
+    }
+}
+
+/// Rows of the CSV, ready to be written.
+struct Chunk {
+    rows: csv::Writer<Vec<u8>>,
+    last: i64,
+    count: u64,
+    dates: Dates,
+}
+
+impl Chunk {
+    fn new(zone: TimeZone) -> Self {
+        Self { rows: rows(), last: 0, count: 0, dates: Dates { zone, minute: None } }
+    }
+
+    fn push(&mut self, row: &Row<'_>) -> Result<(), ChunkError> {
+        self.last = row.get(0)?;
+        self.count += 1;
+        self.field(row.get_ref(4)?, "null")?;
+        self.rows.write_field(self.dates.local_minute(row.get(1)?))?;
+        self.rows.write_field(address(row.get_ref(2)?.as_blob().unwrap_or_default()))?;
+        self.field(row.get_ref(3)?, "null")?;
+        self.field(row.get_ref(5)?, "null")?;
+        for column in 6..10 {
+            self.field(row.get_ref(column)?, "N/A")?;
+        }
+        self.rows.write_record(None::<&[u8]>)?;
+        Ok(())
+    }
+
+    /// Writes a field; `absent` stands for a value that is not known.
+    fn field(&mut self, value: ValueRef<'_>, absent: &str) -> Result<(), ChunkError> {
+        match value {
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+                self.rows.write_field(for_csv(bytes).as_bytes())?;
+            }
+            ValueRef::Integer(number) => self.rows.write_field(number.to_string())?,
+            _ => self.rows.write_field(absent)?,
+        }
+        Ok(())
+    }
+
+    /// The rows so far, the last id in them and their number.
+    fn take(&mut self) -> Result<(Vec<u8>, i64, u64), ChunkError> {
+        let full = std::mem::replace(&mut self.rows, rows());
+        let bytes = full.into_inner().map_err(|e| e.into_error())?;
+        Ok((bytes, self.last, std::mem::take(&mut self.count)))
+    }
+}
+
+/// Rows as RFC 4180 has them, with `;` for the comma and `\n` for the end.
+fn rows() -> csv::Writer<Vec<u8>> {
+    let bytes = Vec::with_capacity(CHUNK_ROWS as usize * 100);
+    csv::WriterBuilder::new().delimiter(b';').from_writer(bytes)
+}
+
+fn address(bytes: &[u8]) -> String {
+    match (<[u8; 4]>::try_from(bytes), <[u8; 16]>::try_from(bytes)) {
+        (Ok(v4), _) => Ipv4Addr::from(v4).to_string(),
+        (_, Ok(v6)) => Ipv6Addr::from(v6).to_string(),
+        _ => String::new(),
+    }
+}
+
+/// Writes times as the CSV has them, once for each minute.
+struct Dates {
+    zone: TimeZone,
+    minute: Option<(i64, String)>,
+}
+
+impl Dates {
+    fn local_minute(&mut self, second: i64) -> &str {
+        let minute = second.div_euclid(60);
+        if self.minute.as_ref().is_none_or(|(last, _)| *last != minute) {
+            let local =
+                Timestamp::from_second(second).unwrap_or_default().to_zoned(self.zone.clone());
+            let text = local.strftime("%Y-%m-%d %H:%M").to_string();
+            self.minute = Some((minute, text));
+        }
+        self.minute.as_ref().map_or("", |(_, text)| text)
+    }
+}
+
+/// What must come before the first row that is appended to the first `length` bytes of `file`.
+fn leading(file: &File, length: u64) -> io::Result<&'static str> {
+    let Some(last) = length.checked_sub(1) else { return Ok(HEADER) };
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, last)?;
+    Ok(if byte == *b"\n" { "" } else { "\n" })
+}
+
+/// Device, inode and length of the file at `path`; `None` if there is none.
+fn stat(path: &Path) -> Result<Option<(u64, u64, u64)>, StoreError> {
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_file() => Ok(Some((meta.dev(), meta.ino(), meta.size()))),
+        Ok(_) => Err(StoreError::NotAFile(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StoreError::Io { action: "look at", path: path.to_owned(), source }),
+    }
+}
+
+/// Opens the CSV; where there is none, it appears with its header, complete.
+fn open(path: &Path) -> Result<File, StoreError> {
+    let io = |action| move |source| StoreError::Io { action, path: path.to_owned(), source };
+    if stat(path)?.is_none() {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mode = Permissions::from_mode(0o640);
+        let mut new = tempfile::Builder::new()
+            .permissions(mode)
+            .prefix(".maillogsentinel-")
+            .tempfile_in(folder)
+            .map_err(io("create"))?;
+        new.write_all(HEADER.as_bytes()).map_err(io("write"))?;
+        new.as_file().sync_all().map_err(io("write"))?;
+        match new.persist_noclobber(path) {
+            // Somebody made the file in between: it is theirs, and continued.
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(io("create")(error.error)),
+            Ok(_) => File::open(folder).and_then(|f| f.sync_all()).map_err(io("create"))?,
+        }
+    }
+    OpenOptions::new().read(true).write(true).open(path).map_err(io("open"))
+}
+
+/// Why a row could not be rendered.
+enum ChunkError {
+    Read(rusqlite::Error),
+    Render(csv::Error),
+}
+
+impl From<rusqlite::Error> for ChunkError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl From<csv::Error> for ChunkError {
+    fn from(error: csv::Error) -> Self {
+        Self::Render(error)
+    }
+}
+
+impl From<io::Error> for ChunkError {
+    fn from(error: io::Error) -> Self {
+        Self::Render(error.into())
+    }
+}

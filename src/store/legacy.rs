@@ -1,0 +1,181 @@
+//! Takes over what was there before the store: a CSV with rows, and the Python program's offset.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use rusqlite::{OptionalExtension, params};
+
+use super::batch::Address;
+use super::{Store, StoreError};
+use crate::event::canonical;
+
+/// What was imported.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Rows taken.
+    pub rows: u64,
+    /// Rows that are none, with their line numbers; the first few.
+    pub bad: Vec<(u64, String)>,
+    /// How many of them there were.
+    pub bad_count: u64,
+}
+
+/// The Python program's dates, and ours.
+const DATE_FORMATS: [&str; 2] = ["%d/%m/%Y %H:%M", "%Y-%m-%d %H:%M"];
+/// How many bad rows are kept to be shown.
+const BAD_SAMPLES: usize = 5;
+
+/// The number of bytes of the log that the Python program had read, if it left one.
+///
+/// It kept it in `state.offset`, in `state_dir` or, by its own default, in `working_dir/state`.
+pub fn offset(folders: &[PathBuf]) -> Result<Option<u64>, StoreError> {
+    for folder in folders {
+        let path = folder.join("state.offset");
+        match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                let invalid = |_| std::io::Error::other("it does not hold a number of bytes");
+                let number = text.trim().parse().map_err(invalid);
+                let error = |source| StoreError::Io { action: "take over", path, source };
+                return number.map(Some).map_err(error);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(StoreError::Io { action: "read", path, source }),
+        }
+    }
+    Ok(None)
+}
+
+impl Store {
+    /// Imports the rows of the CSV at `path`, marked as such, and continues it from its end.
+    ///
+    /// For a new store only. Does nothing if there is no such file.
+    pub fn import_csv(&mut self, path: &Path, zone: &TimeZone) -> Result<Imported, StoreError> {
+        let io = |source| StoreError::Io { action: "read", path: path.to_owned(), source };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Imported::default());
+            }
+            Err(source) => return Err(io(source)),
+        };
+        let meta = file.metadata().map_err(io)?;
+        if !meta.is_file() {
+            return Err(StoreError::NotAFile(path.to_owned()));
+        }
+        let database = self.path.clone();
+        let write =
+            |source| StoreError::Database { action: "write", path: database.clone(), source };
+        let transaction = self.connection.transaction().map_err(write)?;
+        let mut imported = Imported::default();
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(b';')
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(BufReader::new(file).take(meta.size()));
+        let mut record = csv::ByteRecord::new();
+        while reader.read_byte_record(&mut record).map_err(|e| io(e.into()))? {
+            if record.get(0) == Some(b"server") && record.get(1) == Some(b"date") {
+                continue;
+            }
+            match row(&record, zone) {
+                Ok(row) => {
+                    insert(&transaction, &row).map_err(write)?;
+                    imported.rows += 1;
+                }
+                Err(what) => {
+                    imported.bad_count += 1;
+                    if imported.bad.len() < BAD_SAMPLES {
+                        let line = record.position().map_or(0, csv::Position::line);
+                        imported.bad.push((line, what));
+                    }
+                }
+            }
+        }
+        let mark =
+            params![meta.dev().cast_signed(), meta.ino().cast_signed(), meta.size().cast_signed()];
+        let sql = "INSERT INTO csv SELECT ?, ?, ?, coalesce(max(id), 0) FROM failure";
+        transaction.execute(sql, mark).map_err(write)?;
+        transaction.commit().map_err(write)?;
+        Ok(imported)
+    }
+}
+
+/// A row of a CSV, as the store takes it.
+struct CsvRow<'r> {
+    second: i64,
+    address: Address,
+    user: Option<&'r [u8]>,
+    server: &'r [u8],
+    hostname: Option<&'r [u8]>,
+    reverse_dns: &'r [u8],
+    country: Option<&'r [u8]>,
+    asn: Option<&'r [u8]>,
+    aso: Option<&'r [u8]>,
+}
+
+fn row<'r>(record: &'r csv::ByteRecord, zone: &TimeZone) -> Result<CsvRow<'r>, String> {
+    let mut fields = record.iter();
+    let mut field = |name: &str| fields.next().ok_or(format!("the field `{name}` is missing"));
+    let server = field("server")?;
+    let date = field("date")?;
+    let ip = field("ip")?;
+    let present = |text: &'r [u8], absent: &[u8]| Some(text).filter(|text| *text != absent);
+    let user = present(field("user")?, b"null");
+    let hostname = present(field("hostname")?, b"null");
+    let reverse_dns = field("reverse_dns_status")?;
+    // The Python program's first versions wrote no network.
+    let mut rest = fields.map(|text| present(text, b"N/A").filter(|text| !text.is_empty()));
+    let [country, asn, aso] = [(); 3].map(|()| rest.next().flatten());
+    let date = String::from_utf8_lossy(date);
+    let local =
+        DATE_FORMATS.iter().find_map(|format| DateTime::strptime(format, date.as_ref()).ok());
+    let local = local.ok_or("the date is neither `DD/MM/YYYY HH:MM` nor `YYYY-MM-DD HH:MM`")?;
+    let time = zone.to_ambiguous_timestamp(local).compatible().map_err(|e| e.to_string())?;
+    let ip = std::str::from_utf8(ip).ok().and_then(|ip| ip.parse().ok());
+    let address = Address(canonical(ip.ok_or("the address is none")?));
+    let second = time.as_second();
+    Ok(CsvRow { second, address, user, server, hostname, reverse_dns, country, asn, aso })
+}
+
+fn insert(connection: &rusqlite::Connection, row: &CsvRow<'_>) -> rusqlite::Result<()> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let server = text(row.server);
+    let find = "SELECT id FROM manner WHERE server = ? AND service IS NULL";
+    let found =
+        connection.prepare_cached(find)?.query_row([&server], |row| row.get(0)).optional()?;
+    let manner: i64 = match found {
+        Some(id) => id,
+        None => {
+            let add = "INSERT INTO manner VALUES (NULL, ?, NULL, NULL, NULL)";
+            connection.prepare_cached(add)?.execute([&server])?;
+            connection.last_insert_rowid()
+        }
+    };
+    let values = params![
+        row.hostname.map(text),
+        text(row.reverse_dns),
+        row.country.map(text),
+        row.asn.map(text),
+        row.aso.map(text),
+    ];
+    let find = "SELECT id FROM origin WHERE hostname IS ? AND reverse_dns = ? AND country IS ? \
+        AND asn IS ? AND aso IS ?";
+    let found = connection.prepare_cached(find)?.query_row(values, |row| row.get(0)).optional()?;
+    let origin: i64 = match found {
+        Some(id) => id,
+        None => {
+            let add = "INSERT INTO origin VALUES (NULL, ?, ?, ?, ?, ?)";
+            connection.prepare_cached(add)?.execute(values)?;
+            connection.last_insert_rowid()
+        }
+    };
+    let sql = "INSERT INTO failure VALUES (NULL, ?, ?, ?, ?, ?, NULL, NULL)";
+    let user = row.user.map(text);
+    let values = params![row.second, row.address, user, manner, origin];
+    connection.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}

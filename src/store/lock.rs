@@ -1,0 +1,61 @@
+//! One run at a time: a lock that dies with its process.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::StoreError;
+
+/// The lock's file, in the state folder. It stays; only the lock on it counts.
+pub const FILE_NAME: &str = "maillogsentinel.lock";
+
+/// The lock, held until dropped or until the process ends, however it ends.
+pub struct Lock(#[expect(dead_code, reason = "its descriptor holds the lock")] File);
+
+impl Lock {
+    /// Takes the lock in `folder`, or names the process that has it.
+    pub fn take(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(FILE_NAME);
+        let io = |action| {
+            let path = path.clone();
+            move |source| StoreError::Io { action, path, source }
+        };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o640);
+        let mut file = options.open(&path).map_err(io("open"))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let holder = holder(&mut file);
+                return Err(StoreError::Locked { path, holder });
+            }
+            Err(error) => return Err(io("lock")(error.into())),
+        }
+        let write = |file: &mut File| -> io::Result<()> {
+            file.set_len(0)?;
+            file.write_all(format!("{}\n", std::process::id()).as_bytes())
+        };
+        write(&mut file).map_err(io("write"))?;
+        Ok(Self(file))
+    }
+}
+
+/// The process that wrote its number into the lock file, with the name that /proc gives it.
+fn holder(file: &mut File) -> String {
+    let mut number = String::new();
+    let _ = file.take(20).read_to_string(&mut number);
+    let number = number.trim();
+    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+        return "a process that has just started".to_owned();
+    }
+    match std::fs::read(format!("/proc/{number}/comm")) {
+        Ok(name) => {
+            let name = crate::untrusted::for_terminal(name.trim_ascii()).into_owned();
+            format!("process {number} ({name})")
+        }
+        Err(_) => format!("process {number}"),
+    }
+}

@@ -1,0 +1,202 @@
+//! Stage 4: what is remembered between runs, in one SQLite file.
+//!
+//! A run commits what it found and where it stopped in one transaction for each file it reads;
+//! that is the truth. The CSV is brought in line with it afterwards, see [`csv`].
+
+mod batch;
+pub mod csv;
+pub mod legacy;
+pub mod lock;
+mod schema;
+
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, Row, ToSql};
+
+use crate::position::{Fingerprint, Generation, Progress, Stamp};
+use crate::untrusted::Untrusted;
+
+pub use batch::{Batch, Replay};
+
+/// The store's file, in the state folder.
+pub const FILE_NAME: &str = "maillogsentinel.db";
+
+/// Why the store, or the CSV that mirrors it, could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite said no.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Database {
+        /// The verb.
+        action: &'static str,
+        /// The store.
+        path: PathBuf,
+        /// SQLite's reason.
+        source: rusqlite::Error,
+    },
+    /// The system said no.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// The verb.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A later version of this program wrote it.
+    #[error("{} was written by a later version of this program (schema {found})", path.display())]
+    TooNew {
+        /// The store.
+        path: PathBuf,
+        /// Its schema version.
+        found: i64,
+    },
+    /// Another run holds the lock.
+    #[error("another run is at work: {holder} holds {}", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// The process, as `process 12 (maillogsentinel)`.
+        holder: String,
+    },
+    /// The CSV's path leads to something that rows cannot be appended to.
+    #[error("{} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+}
+
+impl StoreError {
+    /// What the administrator can do, if we know.
+    pub fn hint(&self) -> Option<String> {
+        use rusqlite::ErrorCode::{CannotOpen, DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly};
+        let full = "make room on that disk and run again: the next run completes what is missing";
+        match self {
+            Self::Database { source, path, .. } => match source.sqlite_error_code()? {
+                NotADatabase | DatabaseCorrupt => Some(format!(
+                    "move {} away: the next run builds it anew from the logs and the CSV",
+                    path.display()
+                )),
+                DiskFull => Some(full.to_owned()),
+                CannotOpen | ReadOnly => Some(
+                    "the folder and the file must be writable for the user this runs as".to_owned(),
+                ),
+                _ => None,
+            },
+            Self::Io { source, path, .. } => match source.kind() {
+                std::io::ErrorKind::StorageFull => Some(full.to_owned()),
+                std::io::ErrorKind::PermissionDenied => {
+                    Some(format!("let the user this runs as write to {}", path.display()))
+                }
+                _ => None,
+            },
+            Self::TooNew { .. } => Some("install that version again".to_owned()),
+            Self::Locked { .. } => Some("it does the work; run again when it is done".to_owned()),
+            Self::NotAFile(_) => Some("set `csv_filename` in section [paths]".to_owned()),
+        }
+    }
+}
+
+/// An open store.
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens the store in `folder`, which exists; creates or migrates it as needed.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(FILE_NAME);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // SQLite would make it readable for all; it gives the files beside it the same mode.
+        let mut options = OpenOptions::new();
+        let made = options.append(true).create(true).mode(0o640).open(&path);
+        made.map_err(|source| StoreError::Io { action: "open", path: path.clone(), source })?;
+        let opened = Connection::open_with_flags(&path, flags);
+        let error = |action| {
+            let path = path.clone();
+            move |source| StoreError::Database { action, path, source }
+        };
+        let mut connection = opened.map_err(error("open"))?;
+        match schema::prepare(&mut connection).map_err(error("prepare"))? {
+            schema::Version::Ours => Ok(Self { connection, path }),
+            schema::Version::Later(found) => Err(StoreError::TooNew { path, found }),
+        }
+    }
+
+    /// Whether nothing was ever read into it.
+    pub fn is_new(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM generation) AND NOT EXISTS (SELECT 1 FROM csv)";
+        self.connection.query_row(sql, [], |row| row.get(0)).map_err(|e| self.error("read", e))
+    }
+
+    /// The generations of `log` that were read, the newest last.
+    pub fn generations(&self, log: &Path) -> Result<Vec<Generation>, StoreError> {
+        let sql = "SELECT id, path, device, inode, size, modified_ns, offset, lines, head_length, \
+            head, tail_length, tail, unfinished, last_time, outage FROM generation \
+            WHERE log = ? ORDER BY last_time, id";
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let rows = statement.query_map([log.as_os_str().as_bytes()], generation)?;
+            rows.collect()
+        };
+        read().map_err(|e| self.error("read", e))
+    }
+
+    /// Starts a transaction.
+    pub fn begin(&mut self) -> Result<Batch<'_>, StoreError> {
+        Batch::new(&mut self.connection, &self.path)
+    }
+
+    fn error(&self, action: &'static str, source: rusqlite::Error) -> StoreError {
+        StoreError::Database { action, path: self.path.clone(), source }
+    }
+}
+
+fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
+    let fingerprint = |length: usize, hash: usize| -> rusqlite::Result<Fingerprint> {
+        Ok(Fingerprint { length: row.get::<_, u32>(length)? as usize, hash: row.get(hash)? })
+    };
+    let outage: Vec<u8> = row.get(14)?;
+    let processes = outage.split(|b| *b == b' ').filter(|process| !process.is_empty());
+    Ok(Generation {
+        id: row.get(0)?,
+        path: OsStr::from_bytes(&row.get::<_, Vec<u8>>(1)?).into(),
+        stamp: Stamp {
+            device: unsigned(row, 2)?,
+            inode: unsigned(row, 3)?,
+            size: unsigned(row, 4)?,
+            modified_ns: row.get(5)?,
+        },
+        progress: Progress {
+            offset: unsigned(row, 6)?,
+            lines: unsigned(row, 7)?,
+            head: fingerprint(8, 9)?,
+            tail: fingerprint(10, 11)?,
+            unfinished: row.get(12)?,
+            last_time: row.get::<_, Option<i64>>(13)?.and_then(|s| Timestamp::from_second(s).ok()),
+            outage: processes.map(Into::into).collect(),
+        },
+    })
+}
+
+/// SQLite's integers are signed; device and inode numbers may need all 64 bits.
+fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(i64::cast_unsigned)
+}
+
+/// Text where it is UTF-8, so that people can read the store with `sqlite3`; else a blob.
+impl ToSql for Untrusted {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let bytes = self.as_bytes();
+        let text = std::str::from_utf8(bytes).is_ok();
+        Ok(ToSqlOutput::Borrowed(if text { ValueRef::Text(bytes) } else { ValueRef::Blob(bytes) }))
+    }
+}

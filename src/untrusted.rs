@@ -1,0 +1,120 @@
+//! Text that a stranger chose, and the only ways out of it.
+//!
+//! User names, mechanisms and reasons in a mail log are bytes that an attacker typed. `Untrusted`
+//! has no `Display`: who prints it must name the place it goes to, and gets it escaped for there.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Bytes from a log line, kept as they were logged.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Untrusted(Box<[u8]>);
+
+impl Untrusted {
+    /// The bytes as logged, for comparing and storing.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// For a CSV field: C0 controls, DEL and bytes that are not UTF-8 become `\xhh`.
+    ///
+    /// Quoting is the CSV writer's work. A plain name is borrowed, not copied.
+    pub fn for_csv(&self) -> Cow<'_, str> {
+        for_csv(&self.0)
+    }
+
+    /// For a terminal or a log file: besides what a CSV field hides, C1 controls and characters
+    /// that change the direction of text, which could rewrite what the reader sees.
+    pub fn for_terminal(&self) -> Cow<'_, str> {
+        for_terminal(&self.0)
+    }
+}
+
+/// Escapes `bytes` for a CSV field, like [`Untrusted::for_csv`].
+pub fn for_csv(bytes: &[u8]) -> Cow<'_, str> {
+    escape(bytes, |c| c.is_ascii_control())
+}
+
+/// Escapes `bytes` for a terminal, like [`Untrusted::for_terminal`].
+pub fn for_terminal(bytes: &[u8]) -> Cow<'_, str> {
+    escape(bytes, |c| c.is_control() || steers_text(c))
+}
+
+impl From<&[u8]> for Untrusted {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl From<&str> for Untrusted {
+    fn from(text: &str) -> Self {
+        Self(text.as_bytes().into())
+    }
+}
+
+impl fmt::Debug for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.for_terminal())
+    }
+}
+
+/// Line and paragraph separators, bidirectional controls, zero-width characters, the BOM.
+fn steers_text(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+fn escape(bytes: &[u8], hide: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && !text.chars().any(&hide)
+    {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(bytes.len() + 8);
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if hide(c) {
+                push_hex(&mut out, c.encode_utf8(&mut [0; 4]).as_bytes());
+            } else {
+                out.push(c);
+            }
+        }
+        push_hex(&mut out, chunk.invalid());
+    }
+    Cow::Owned(out)
+}
+
+fn push_hex(out: &mut String, bytes: &[u8]) {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    for byte in bytes {
+        out.push_str("\\x");
+        out.extend([byte >> 4, byte & 15].iter().filter_map(|d| DIGITS.get(usize::from(*d))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_csv_field_keeps_letters_and_hides_controls() {
+        let field = |bytes: &[u8]| Untrusted::from(bytes).for_csv().into_owned();
+        assert_eq!(field("müller;\"=1+1".as_bytes()), "müller;\"=1+1");
+        assert_eq!(field(b"a\x1b[2Jb\x7f\0\r\n"), "a\\x1b[2Jb\\x7f\\x00\\x0d\\x0a");
+        assert_eq!(field(b"ab\xe6\x97"), "ab\\xe6\\x97");
+        assert_eq!(
+            field("\u{85}".as_bytes()),
+            "\u{85}",
+            "C1 controls are UTF-8 and stay in the CSV"
+        );
+    }
+
+    #[test]
+    fn a_terminal_never_sees_what_could_steer_it() {
+        for hostile in ["\u{9b}2J", "\u{202e}live", "a\u{2028}b", "\u{1b}]0;x\u{7}", "\u{feff}"] {
+            let shown = Untrusted::from(hostile).for_terminal().into_owned();
+            assert!(shown.contains("\\x"), "{shown}");
+            assert!(!shown.chars().any(|c| c.is_control() || steers_text(c)));
+        }
+    }
+}
