@@ -1,8 +1,9 @@
 //! Where reading stopped: the identity of a log file and how far it has been read.
 //!
 //! A file name says nothing (rotation renames), an inode little (copytruncate reuses it, compression
-//! changes it). What stays is the content: a file is the one we know if it starts with the same
-//! bytes and if the bytes just before our position are the same too.
+//! changes it). What stays is the content: a file is the one we know if its first line is the same
+//! and if the bytes just before our position are the same too. Where only the first line is, it is
+//! a copy of an earlier state, and must be compared line by line with what was recorded.
 
 use std::path::PathBuf;
 
@@ -74,7 +75,7 @@ pub struct Progress {
     pub offset: u64,
     /// Lines in them.
     pub lines: u64,
-    /// The first bytes of the file.
+    /// The first line of the file, at most [`FINGERPRINT_BYTES`] of it.
     pub head: Fingerprint,
     /// The last bytes before `offset`.
     pub tail: Fingerprint,

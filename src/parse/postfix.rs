@@ -105,10 +105,13 @@ fn warning(text: &[u8]) -> Result<Message<'_>, Near<'_>> {
         let rule = if connect { Rule::AuthServiceDown } else { Rule::SaslLibrary };
         return Ok(Message::Unrelated(rule));
     }
-    if QUOTES_CLIENT.iter().any(|start| text.starts_with(start)) {
-        return Ok(Message::Unrelated(Rule::OtherMessage));
-    }
-    let (client, written_address, after) = client(text, Rule::SaslFailed)?;
+    let (client, written_address, after) = match client(text, Rule::SaslFailed) {
+        Ok(client) => client,
+        Err(_) if QUOTES_CLIENT.iter().any(|start| text.starts_with(start)) => {
+            return Ok(Message::Unrelated(Rule::OtherMessage));
+        }
+        Err(near) => return Err(near),
+    };
     let Some(after) = after.strip_prefix(b": SASL ") else {
         let about_login = after.starts_with(b": SASL") || !after.starts_with(b": ");
         let other = Ok(Message::Unrelated(Rule::OtherMessage));
@@ -223,9 +226,12 @@ fn is_temporary(reason: &[u8]) -> bool {
         || reason == b"generic failure"
 }
 
+/// Splits at the first `part`, which starts with a comma.
 fn split_once<'a>(text: &'a [u8], part: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = memmem::find(text, part)?;
-    Some((text.get(..at)?, text.get(at + part.len()..)?))
+    memchr::memchr_iter(b',', text).find_map(|comma| {
+        let (before, rest) = text.split_at_checked(comma)?;
+        rest.strip_prefix(part).map(|after| (before, after))
+    })
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {

@@ -17,7 +17,7 @@ use super::rule::Rule;
 use super::syslog::{self, Header};
 use super::time::Chronology;
 use super::{Outage, Reading, read};
-use crate::event::{Failure, Findings, LoginKey, Manner, Network, Puzzle};
+use crate::event::{Failure, Findings, Manner, Puzzle};
 use crate::untrusted::Untrusted;
 
 /// One of these is in every line about a login.
@@ -49,7 +49,7 @@ pub struct Scanner {
     dated: bool,
     first_time: Option<Timestamp>,
     day: Option<(Timestamp, Timestamp, Date)>,
-    manners: HashMap<Vec<u8>, Arc<Manner>>,
+    manners: HashMap<Vec<u8>, Arc<Manner>, foldhash::fast::RandomState>,
     key: Vec<u8>,
 }
 
@@ -67,7 +67,7 @@ impl Scanner {
             dated: lines > 0,
             first_time: None,
             day: None,
-            manners: HashMap::new(),
+            manners: HashMap::default(),
             key: Vec::new(),
         }
     }
@@ -167,12 +167,8 @@ impl Scanner {
             if self.logins_after.is_some_and(|after| time <= after) {
                 return None;
             }
-            let key = LoginKey {
-                account: attempt.user.unwrap_or_default().into(),
-                network: Network::of(attempt.address),
-                day: self.day(time),
-            };
-            *found.logins.entry(key).or_default() += 1;
+            let day = self.day(time);
+            found.logins.add(attempt.user.unwrap_or_default(), attempt.address, day);
         } else {
             let (address, user) = (attempt.address, attempt.user.map(Into::into));
             let manner = self.manner(&header, &attempt);

@@ -24,7 +24,7 @@ use crate::source::file::{From, Reading};
 use crate::source::rotation::{self, Plan};
 use crate::source::{SourceError, compressed};
 use crate::store::lock::Lock;
-use crate::store::{Batch, Replay, Store, StoreError, legacy};
+use crate::store::{Batch, Novelty, Store, StoreError, legacy};
 use crate::untrusted::for_terminal;
 
 use reader::{Ended, Job, Message};
@@ -363,15 +363,15 @@ fn read_messages(
         };
         match message {
             Message::Again => return Ok(Read::Again),
-            Message::Found(mut found, replay) => {
+            Message::Found(mut found, novelty) => {
                 ignore_networks(&mut found, config, &mut counts);
                 if batch.is_none()
                     && let Some(store) = store.take()
                 {
-                    batch = Some(begin(store, log, file, replay.as_ref())?);
+                    batch = Some(begin(store, log, file, novelty)?);
                 }
                 if let Some((batch, generation)) = &mut batch {
-                    add(&found, (batch, *generation), replay.as_ref(), &mut counts)?;
+                    add(&found, (batch, *generation), novelty, &mut counts)?;
                 }
             }
             Message::Ended(ended) => {
@@ -381,7 +381,7 @@ fn read_messages(
                 if batch.is_none()
                     && let Some(store) = store.take()
                 {
-                    batch = Some(begin(store, log, file, None)?);
+                    batch = Some(begin(store, log, file, Novelty::New)?);
                 }
                 if let Some((batch, generation)) = batch {
                     batch.commit(generation, (&ended.path, &ended.stamp), progress)?;
@@ -397,10 +397,10 @@ fn begin<'s>(
     store: &'s mut Store,
     log: &Path,
     file: &File,
-    replay: Option<&Replay>,
+    novelty: Novelty,
 ) -> Result<(Batch<'s>, i64), StoreError> {
     let mut batch = store.begin()?;
-    let generation = match file.known.filter(|_| replay.is_none()) {
+    let generation = match file.known.filter(|_| novelty == Novelty::New) {
         Some(id) => id,
         None => batch.new_generation(log)?,
     };
@@ -410,12 +410,12 @@ fn begin<'s>(
 fn add(
     found: &Findings,
     (batch, generation): (&mut Batch<'_>, i64),
-    replay: Option<&Replay>,
+    novelty: Novelty,
     counts: &mut Counts,
 ) -> Result<(), StoreError> {
-    counts.failures += batch.add(found, generation, replay)?;
+    counts.failures += batch.add(found, generation, novelty)?;
     counts.lines += found.lines;
-    counts.logins += found.logins.values().sum::<u64>();
+    counts.logins += found.logins.total();
     counts.puzzles += found.puzzles;
     counts.cut_lines += found.cut_lines;
     let room = 5_usize.saturating_sub(counts.puzzle_samples.len());

@@ -17,7 +17,7 @@ use crate::position::{Progress, Stamp};
 use crate::source::SourceError;
 use crate::source::block::Block;
 use crate::source::file::{self, From, Opened, Reading};
-use crate::store::Replay;
+use crate::store::Novelty;
 
 /// A file to read, and where its findings go.
 pub(super) struct Job {
@@ -27,8 +27,8 @@ pub(super) struct Job {
 
 /// What a reader says of its file.
 pub(super) enum Message {
-    /// Some findings, of which those that `Replay` names may be known.
-    Found(Findings, Option<Replay>),
+    /// Some findings.
+    Found(Findings, Novelty),
     /// All findings so far are void: the file is read again from its start.
     Again,
     /// That was all.
@@ -58,8 +58,8 @@ impl Ended {
 
 /// A message is sent when it holds about this much; see `QUEUE` for how many may wait.
 const FAILURES: usize = 500;
-/// Likewise, counted logins.
-const LOGINS: usize = 4000;
+/// Likewise, kinds of logins.
+const LOGINS: usize = 20_000;
 /// Likewise, bytes of user names.
 const NAME_BYTES: usize = 256 * 1024;
 /// No first line is older than this many years before its file's time.
@@ -119,7 +119,7 @@ struct FileReader<'s> {
     opened: Opened,
     scanner: Scanner,
     sender: &'s SyncSender<Message>,
-    replay: Option<Replay>,
+    novelty: Novelty,
     /// What the Python program had read.
     taken_over: u64,
     found: Findings,
@@ -127,17 +127,15 @@ struct FileReader<'s> {
 
 impl<'s> FileReader<'s> {
     fn new(opened: Opened, host: &Host, years_back: i16, sender: &'s SyncSender<Message>) -> Self {
-        let (mut last_time, mut lines, mut outage, mut replay) = (None, 0, Outage::default(), None);
-        let (mut taken_over, mut logins_after) = (0, None);
+        let (mut last_time, mut lines, mut outage) = (None, 0, Outage::default());
+        let (mut taken_over, mut novelty, mut logins_after) = (0, Novelty::New, None);
         match &opened.from {
             From::Start => {}
             From::After(progress) => {
                 (last_time, lines) = (progress.last_time, progress.lines);
                 outage = Outage::resume(progress.outage.clone());
             }
-            From::Again { of, since } => {
-                (replay, logins_after) = (Some(Replay { of: of.clone() }), *since);
-            }
+            From::Again { since } => (novelty, logins_after) = (Novelty::Doubtful, *since),
             From::TakenOver(bytes) => taken_over = *bytes,
         }
         let modified = match opened.stamp.modified_ns {
@@ -147,7 +145,7 @@ impl<'s> FileReader<'s> {
         let chronology = Chronology::new(host.zone.clone(), modified, last_time, years_back);
         let mut scanner = Scanner::new(chronology, outage, (&host.name, lines));
         scanner.count_logins_after(logins_after);
-        Self { opened, scanner, sender, replay, taken_over, found: Findings::default() }
+        Self { opened, scanner, sender, novelty, taken_over, found: Findings::default() }
     }
 
     fn read(&mut self, host: &Host, may_restart: bool) -> Flow {
@@ -166,7 +164,7 @@ impl<'s> FileReader<'s> {
                 Err(Stop::YearsTooLate) if may_restart => return Flow::YearsTooLate,
                 _ => {}
             }
-            if is_full(&self.found) && !self.send() {
+            if is_full(&self.found) && !self.send(false) {
                 break;
             }
         }
@@ -177,13 +175,18 @@ impl<'s> FileReader<'s> {
     }
 
     /// Hands over what was found; false if nobody wants it.
-    fn send(&mut self) -> bool {
-        let found = std::mem::take(&mut self.found);
-        self.sender.send(Message::Found(found, self.replay.clone())).is_ok()
+    ///
+    /// Logins are kept back while there are few kinds of them: each kind is a row to update.
+    fn send(&mut self, all: bool) -> bool {
+        let mut found = std::mem::take(&mut self.found);
+        if !all && found.logins.len() < LOGINS {
+            std::mem::swap(&mut found.logins, &mut self.found.logins);
+        }
+        self.sender.send(Message::Found(found, self.novelty)).is_ok()
     }
 
     fn end(mut self, error: Option<SourceError>) -> Ended {
-        self.send();
+        self.send(true);
         let (head, tail) = self.opened.blocks.edges().fingerprints();
         let offset = self.opened.blocks.position();
         let progress = Progress {

@@ -6,7 +6,7 @@
 
 use std::io::{self, Read};
 
-use memchr::{memchr2, memrchr2};
+use memchr::{memchr, memchr2, memrchr2};
 
 use crate::position::{FINGERPRINT_BYTES, Fingerprint};
 
@@ -131,7 +131,7 @@ impl<R: Read> Blocks<R> {
     }
 }
 
-/// The first and the last bytes of what was read of a file, as far as fingerprints need them.
+/// The first line and the last bytes of what was read of a file, as far as fingerprints need them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edges {
     head: Vec<u8>,
@@ -146,8 +146,15 @@ impl Edges {
 
     /// Goes on with `bytes`.
     pub fn push(&mut self, bytes: &[u8]) {
-        let missing = FINGERPRINT_BYTES.saturating_sub(self.head.len());
-        self.head.extend_from_slice(bytes.get(..missing).unwrap_or(bytes));
+        if !self.head.contains(&b'\n') {
+            // As `first_bytes` has it: a hole at the start tells nothing.
+            let hole = bytes.iter().take_while(|byte| **byte == 0 && self.head.is_empty()).count();
+            let bytes = bytes.get(hole..).unwrap_or_default();
+            let missing = FINGERPRINT_BYTES.saturating_sub(self.head.len());
+            let missing = bytes.get(..missing).unwrap_or(bytes);
+            let line = memchr(b'\n', missing).map_or(missing.len(), |end| end + 1);
+            self.head.extend_from_slice(missing.get(..line).unwrap_or_default());
+        }
         let kept = FINGERPRINT_BYTES.saturating_sub(bytes.len()).min(self.tail.len());
         self.tail.drain(..self.tail.len() - kept);
         let last = bytes.len().saturating_sub(FINGERPRINT_BYTES);

@@ -55,12 +55,10 @@ pub enum From {
     /// What follows the bytes that are done with.
     After(Progress),
     /// It starts like a generation that we know, and then differs: a copy brought back from a
-    /// backup, say. Whoever reads it must leave out what came from the generations `of`, and
-    /// count logins only after `since`.
+    /// backup, say. Whoever reads it must leave out failures that are recorded, and count logins
+    /// only after `since`.
     Again {
-        /// The generations it starts like.
-        of: Vec<i64>,
-        /// The time of the last line read of those.
+        /// The time of the last line read of that generation.
         since: Option<Timestamp>,
     },
     /// What follows this many bytes: the Python program has read them.
@@ -90,14 +88,29 @@ pub fn stamp(metadata: &Metadata) -> Stamp {
 pub fn head(path: &Path) -> Result<(Vec<u8>, Compression), SourceError> {
     let file = File::open(path).map_err(|e| SourceError::io("open", path, e))?;
     let (compression, stream) = compressed::open(file).map_err(|e| damaged(path, e))?;
-    let mut head = Vec::with_capacity(FINGERPRINT_BYTES);
-    stream.take(FINGERPRINT_BYTES as u64).read_to_end(&mut head).map_err(
-        |source| match compression {
-            Compression::None => SourceError::io("read", path, source),
-            _ => damaged(path, source),
-        },
-    )?;
+    let head = first_bytes(stream).map_err(|source| match compression {
+        Compression::None => SourceError::io("read", path, source),
+        _ => damaged(path, source),
+    })?;
     Ok((head, compression))
+}
+
+/// The first bytes of `stream` that are not NUL, as many as a fingerprint covers: files that
+/// start with a hole are not alike for that.
+pub(super) fn first_bytes(mut stream: impl Read) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; 64 * FINGERPRINT_BYTES];
+    loop {
+        let read = stream.read(&mut buffer)?;
+        let fresh = buffer.get(..read).unwrap_or_default();
+        let hole = fresh.iter().take_while(|byte| **byte == 0).count();
+        if hole < read || read == 0 {
+            let mut head = fresh.get(hole..).unwrap_or_default().to_vec();
+            let missing = FINGERPRINT_BYTES.saturating_sub(head.len());
+            stream.take(missing as u64).read_to_end(&mut head)?;
+            head.truncate(FINGERPRINT_BYTES);
+            return Ok(head);
+        }
+    }
 }
 
 /// Whether the bytes before `progress.offset` of a plain file are those that were read.
@@ -128,16 +141,13 @@ pub fn open(mut reading: Reading, bytes_read: &Arc<AtomicU64>) -> Result<Opened,
         let rules = (reading.from, reading.last_line);
         return open_plain(file, rules, place, bytes_read.clone());
     }
-    match (
-        skip(stream, reading.from.clone(), LastLine::IsWhole, place),
-        reading.from,
-        reading.known,
-    ) {
-        (Err(SourceError::Moved(_)), From::After(progress), Some(of)) => {
-            let from = From::Again { of: vec![of], since: progress.last_time };
+    match (skip(stream, reading.from.clone(), LastLine::IsWhole, place), reading.from) {
+        // It starts like a file that we know, and is another.
+        (Err(SourceError::Moved(_)), From::After(progress)) => {
+            let from = From::Again { since: progress.last_time };
             open(Reading { from, ..reading }, bytes_read)
         }
-        (opened, ..) => opened,
+        (opened, _) => opened,
     }
 }
 
@@ -152,11 +162,13 @@ fn open_plain(
     let (position, edges) = match &from {
         From::After(progress) => {
             let moved = |_| SourceError::Moved(path.clone());
-            let head = range(&file, 0, progress.head.length).map_err(moved)?;
             let tail = tail(&file, progress.offset, &progress.tail).map_err(moved)?;
-            if Fingerprint::of(&head) != progress.head {
+            reader.seek(SeekFrom::Start(0)).map_err(io)?;
+            let mut head = first_bytes(&reader).map_err(moved)?;
+            if !progress.head.starts(&head) {
                 return Err(SourceError::Moved(path));
             }
+            head.truncate(progress.head.length);
             (progress.offset, Edges::new(head, tail))
         }
         _ => (0, Edges::default()),

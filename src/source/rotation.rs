@@ -61,7 +61,9 @@ struct Seen {
     found: Found,
     plain: bool,
     head: Vec<u8>,
+    /// Of the known generations: the one it is, and all that start like it.
     known: Option<usize>,
+    alike: Vec<usize>,
     from: Option<From>,
 }
 
@@ -108,11 +110,11 @@ pub fn plan_stream(stream: file::Stream, known: &[Generation]) -> Result<Plan, S
     let path = PathBuf::from("-");
     let io = |error| SourceError::io("read", Path::new("-"), error);
     let (_, mut stream) = super::compressed::open(stream).map_err(io)?;
-    let mut head = Vec::new();
-    stream.by_ref().take(FINGERPRINT_BYTES as u64).read_to_end(&mut head).map_err(io)?;
-    let known = known.iter().rev().find(|g| g.progress.head.starts(&head));
+    let mut start = Vec::new();
+    stream.by_ref().take(FINGERPRINT_BYTES as u64).read_to_end(&mut start).map_err(io)?;
+    let known = known.iter().rev().find(|g| g.progress.head.starts(&start));
     let from = known.map_or(From::Start, |g| From::After(g.progress.clone()));
-    let whole = Box::new(Cursor::new(head).chain(stream));
+    let whole = Box::new(Cursor::new(start).chain(stream));
     let reading = Reading {
         path,
         stamp: Stamp::default(),
@@ -181,7 +183,10 @@ fn look(found: Found, known: &[Generation], last_line: LastLine) -> Result<Seen,
         let progress = known.get(at).map(|g| &g.progress);
         let done = progress.is_some_and(|p| !p.unfinished || last_line == LastLine::Waits);
         if done {
-            return Ok(Seen { found, plain: true, head: Vec::new(), known: Some(at), from: None });
+            let same_start = |g: &Generation| progress.is_some_and(|p| p.head == g.progress.head);
+            let alike = (0..).zip(known).filter(|(_, g)| same_start(g)).map(|(at, _)| at).collect();
+            let (head, known) = (Vec::new(), Some(at));
+            return Ok(Seen { found, plain: true, head, known, alike, from: None });
         }
     }
     let (head, compression) = file::head(&found.path)?;
@@ -193,13 +198,11 @@ fn look(found: Found, known: &[Generation], last_line: LastLine) -> Result<Seen,
     let (known, from) = match (verified, alike().next()) {
         (Some((at, g)), _) if g.progress.offset == found.stamp.size && plain => (Some(at), None),
         (Some((at, g)), _) => (Some(at), Some(From::After(g.progress.clone()))),
-        (None, Some((at, g))) => {
-            let of = alike().map(|(_, g)| g.id).collect();
-            (Some(at), Some(From::Again { of, since: g.progress.last_time }))
-        }
+        (None, Some((at, g))) => (Some(at), Some(From::Again { since: g.progress.last_time })),
         (None, None) => (None, Some(From::Start)),
     };
-    Ok(Seen { found, plain, head, known, from })
+    let alike = alike().map(|(at, _)| at).collect();
+    Ok(Seen { found, plain, head, known, alike, from })
 }
 
 /// Leaves one of each pair of files that hold the same: `gzip` or `copytruncate` at work.
@@ -214,16 +217,16 @@ fn drop_copies(seen: &mut Vec<(Seen, LastLine)>) {
 }
 
 fn is_copy(one: &Seen, other: &Seen) -> bool {
-    let same_generation = one.known.is_some() && one.known == other.known;
     let diverged = |file: &Seen| matches!(file.from, Some(From::Again { .. }));
-    if same_generation {
-        return !diverged(one) && !diverged(other);
+    if one.known.is_some() && one.known == other.known && !diverged(one) && !diverged(other) {
+        return true;
     }
-    let both_new = one.known.is_none() && other.known.is_none();
+    let unread = |file: &Seen| file.known.is_none() || diverged(file);
     let twins = one.found.place.stem == other.found.place.stem && one.plain != other.plain;
     let enough = if twins { 1 } else { FINGERPRINT_BYTES };
     let common = one.head.len().min(other.head.len());
-    both_new && common >= enough && one.head.get(..common) == other.head.get(..common)
+    let alike = common >= enough && one.head.get(..common) == other.head.get(..common);
+    alike && (twins || (unread(one) && unread(other)))
 }
 
 /// Of two copies: the one that is as it was read, else the plain one, else the later one.
@@ -239,7 +242,7 @@ fn gap(seen: &[(Seen, LastLine)], known: &[Generation], numbers: &BTreeSet<u64>)
     let since = known.last()?.progress.last_time;
     let mut news = seen.iter().filter(|(file, _)| file.from.is_some());
     let before = news.position(|(file, _)| file.known.is_none());
-    let newest = seen.iter().find(|(file, _)| file.known == Some(known.len() - 1));
+    let newest = seen.iter().find(|(file, _)| file.alike.contains(&(known.len() - 1)));
     let complete = newest.is_some_and(|(file, _)| {
         // It is there; so must be all that were rotated after it.
         file.found.number().is_none_or(|own| (1..own).all(|number| numbers.contains(&number)))

@@ -11,7 +11,7 @@ use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params};
 
 use super::StoreError;
-use crate::event::{Failure, Findings, Manner};
+use crate::event::{Failure, Findings, Logins, Manner};
 use crate::position::{Progress, Stamp};
 use crate::untrusted::Untrusted;
 
@@ -20,18 +20,20 @@ const MANNERS: usize = 4096;
 /// The row of `origin` for addresses that were not looked up.
 const NOT_LOOKED_UP: i64 = 1;
 
-/// Leaves out what an earlier reading of a similar file recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replay {
-    /// The generations it may have come from.
-    pub of: Vec<i64>,
+/// Whether a file's failures may be recorded already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Novelty {
+    /// They are new.
+    New,
+    /// The file is much like one that was read: leave out what is recorded.
+    Doubtful,
 }
 
 /// A transaction; dropped without [`Batch::commit`], it never was.
 pub struct Batch<'s> {
     transaction: Transaction<'s>,
     path: &'s Path,
-    manners: HashMap<Arc<Manner>, i64>,
+    manners: Manners,
     /// The last minute for which the CSV that was there before may have rows.
     imported_until: Option<i64>,
 }
@@ -42,10 +44,10 @@ impl<'s> Batch<'s> {
             |source| StoreError::Database { action: "write", path: path.to_owned(), source };
         let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = begin.map_err(error)?;
-        transaction.execute_batch("DROP TABLE IF EXISTS temp.replayed").map_err(error)?;
+        transaction.execute_batch("DROP TABLE IF EXISTS temp.recorded").map_err(error)?;
         let sql = "SELECT max(time) FROM failure WHERE generation IS NULL";
         let imported_until = transaction.query_row(sql, [], |row| row.get(0)).map_err(error)?;
-        Ok(Self { transaction, path, manners: HashMap::new(), imported_until })
+        Ok(Self { transaction, path, manners: Manners::default(), imported_until })
     }
 
     /// Makes a row for a file that is read for the first time; gives its id.
@@ -62,31 +64,59 @@ impl<'s> Batch<'s> {
         &mut self,
         findings: &Findings,
         generation: i64,
-        replay: Option<&Replay>,
+        novelty: Novelty,
     ) -> Result<u64, StoreError> {
+        self.add_failures(&findings.failures, generation, novelty)
+            .map_err(|e| self.error(e))
+            .and_then(|added| {
+                self.add_logins(&findings.logins).map(|()| added).map_err(|e| self.error(e))
+            })
+    }
+
+    fn add_failures(
+        &mut self,
+        failures: &[Failure],
+        generation: i64,
+        novelty: Novelty,
+    ) -> rusqlite::Result<u64> {
         let mut added = 0;
-        for failure in &findings.failures {
-            let manner = self.manner(&failure.manner)?;
-            let known = match replay {
-                Some(replay) => self.is_recorded(failure, replay),
-                None => Ok(false),
-            };
-            let known =
-                known.and_then(|known| Ok(known || self.claim(failure, manner, generation)?));
-            if !known.map_err(|e| self.error(e))? {
-                self.insert(failure, manner, generation).map_err(|e| self.error(e))?;
-                added += 1;
+        let sql = "INSERT INTO failure VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)";
+        let mut insert = self.transaction.prepare_cached(sql)?;
+        for failure in failures {
+            let manner = self.manners.id(&self.transaction, &failure.manner)?;
+            let doubtful = novelty == Novelty::Doubtful;
+            if doubtful && is_recorded(&self.transaction, failure)?
+                || self.claim(failure, manner, generation)?
+            {
+                continue;
             }
-        }
-        for (key, count) in &findings.logins {
-            let sql = "INSERT INTO login VALUES (?, ?, ?, ?) \
-                ON CONFLICT DO UPDATE SET count = count + excluded.count";
-            let (network, day) = (key.network.cidr(), key.day.to_string());
-            let values = params![key.account, network, day, count.cast_signed()];
-            let done = self.transaction.prepare_cached(sql).and_then(|mut s| s.execute(values));
-            done.map_err(|e| self.error(e))?;
+            insert.execute(params![
+                failure.time.as_second(),
+                Address(failure.address),
+                failure.user,
+                manner,
+                NOT_LOOKED_UP,
+                generation,
+                failure.position.cast_signed(),
+            ])?;
+            added += 1;
         }
         Ok(added)
+    }
+
+    fn add_logins(&self, logins: &Logins) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO login VALUES (?, ?, ?, ?) \
+            ON CONFLICT DO UPDATE SET count = count + excluded.count";
+        let mut insert = self.transaction.prepare_cached(sql)?;
+        for (account, network, day, count) in logins.iter() {
+            insert.execute(params![
+                account,
+                network.cidr(),
+                day.to_string(),
+                count.cast_signed()
+            ])?;
+        }
+        Ok(())
     }
 
     /// Notes how far generation `id`, now at `path`, was read, and commits.
@@ -125,45 +155,6 @@ impl<'s> Batch<'s> {
         })
     }
 
-    fn insert(&self, failure: &Failure, manner: i64, generation: i64) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO failure VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)";
-        self.transaction.prepare_cached(sql)?.execute(params![
-            failure.time.as_second(),
-            Address(failure.address),
-            failure.user,
-            manner,
-            NOT_LOOKED_UP,
-            generation,
-            failure.position.cast_signed(),
-        ])?;
-        Ok(())
-    }
-
-    /// Whether the same line was recorded from one of the generations of `replay`.
-    fn is_recorded(&self, failure: &Failure, replay: &Replay) -> rusqlite::Result<bool> {
-        // Made only when a log came back from a backup, and gone with the connection.
-        self.transaction.execute_batch(
-            "CREATE TEMP TABLE IF NOT EXISTS replayed AS \
-                 SELECT generation, position, time, address, user FROM failure; \
-             CREATE INDEX IF NOT EXISTS temp.replayed_position ON replayed (position);",
-        )?;
-        let sql = "SELECT generation FROM temp.replayed \
-            WHERE position = ? AND time = ? AND address = ? AND user IS ?";
-        let mut statement = self.transaction.prepare_cached(sql)?;
-        let mut rows = statement.query(params![
-            failure.position.cast_signed(),
-            failure.time.as_second(),
-            Address(failure.address),
-            failure.user,
-        ])?;
-        while let Some(row) = rows.next()? {
-            if row.get::<_, Option<i64>>(0)?.is_some_and(|id| replay.of.contains(&id)) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Makes a row that was imported from the CSV this failure's own, if there is one for it.
     fn claim(&self, failure: &Failure, manner: i64, generation: i64) -> rusqlite::Result<bool> {
         let second = failure.time.as_second();
@@ -189,34 +180,47 @@ impl<'s> Batch<'s> {
         Ok(true)
     }
 
+    fn error(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::Database { action: "write", path: PathBuf::from(self.path), source }
+    }
+}
+
+/// Whether a failure from the same place of a file, with the same time, address and user, is there.
+fn is_recorded(connection: &Connection, failure: &Failure) -> rusqlite::Result<bool> {
+    // Made only when a log came back from a backup, and gone with the transaction.
+    connection.execute_batch(
+        "CREATE TEMP TABLE IF NOT EXISTS recorded AS \
+             SELECT position, time, address, user FROM failure WHERE position IS NOT NULL; \
+         CREATE INDEX IF NOT EXISTS temp.recorded_position ON recorded (position);",
+    )?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM temp.recorded \
+        WHERE position = ? AND time = ? AND address = ? AND user IS ?)";
+    let place = failure.position.cast_signed();
+    let values = params![place, failure.time.as_second(), Address(failure.address), failure.user];
+    connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))
+}
+
+/// The ids of manners.
+#[derive(Default)]
+struct Manners(HashMap<Arc<Manner>, i64, foldhash::fast::RandomState>);
+
+impl Manners {
     /// The id of a manner, which is added if it is new.
-    fn manner(&mut self, manner: &Arc<Manner>) -> Result<i64, StoreError> {
-        if let Some(id) = self.manners.get(manner) {
+    fn id(&mut self, connection: &Connection, manner: &Arc<Manner>) -> rusqlite::Result<i64> {
+        if let Some(id) = self.0.get(manner) {
             return Ok(*id);
         }
         let Manner { server, service, mechanism, reason } = &**manner;
-        let find_or_add = || {
-            let values = params![server, service, mechanism, reason];
-            let find = "SELECT id FROM manner \
-                WHERE server = ? AND service IS ? AND mechanism IS ? AND reason IS ?";
-            let found = self.transaction.prepare_cached(find)?.query_row(values, |row| row.get(0));
-            if let Some(id) = found.optional()? {
-                return Ok(id);
-            }
-            let add = "INSERT INTO manner VALUES (NULL, ?, ?, ?, ?)";
-            self.transaction.prepare_cached(add)?.execute(values)?;
-            Ok(self.transaction.last_insert_rowid())
-        };
-        let id = find_or_add().map_err(|e| self.error(e))?;
-        if self.manners.len() >= MANNERS {
-            self.manners.clear();
+        let values = params![server, service, mechanism, reason];
+        let find = "SELECT id FROM manner \
+            WHERE server = ? AND service IS ? AND mechanism IS ? AND reason IS ?";
+        let add = "INSERT INTO manner VALUES (NULL, ?, ?, ?, ?)";
+        let id = super::find_or_add(connection, (find, add), values)?;
+        if self.0.len() >= MANNERS {
+            self.0.clear();
         }
-        self.manners.insert(manner.clone(), id);
+        self.0.insert(manner.clone(), id);
         Ok(id)
-    }
-
-    fn error(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::Database { action: "write", path: PathBuf::from(self.path), source }
     }
 }
 

@@ -6,6 +6,8 @@
 //! added. Any other difference is the administrator's doing, and right: rows that were moved,
 //! cut or edited stay so, and nothing is written twice.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -15,7 +17,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rusqlite::types::ValueRef;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Store, StoreError};
 use crate::untrusted::for_csv;
@@ -144,9 +146,8 @@ impl Store {
         zone: &TimeZone,
         sink: &mut dyn FnMut(&[u8], (i64, u64)) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        let sql = "SELECT f.id, f.time, f.address, f.user, m.server, o.hostname, o.reverse_dns, \
-            o.country, o.asn, o.aso FROM failure f JOIN manner m ON m.id = f.manner \
-            JOIN origin o ON o.id = f.origin WHERE f.id > ? ORDER BY f.id";
+        let sql =
+            "SELECT id, time, address, user, manner, origin FROM failure WHERE id > ? ORDER BY id";
         let read = |e| self.error("read", e);
         let rendered = |e| match e {
             ChunkError::Read(e) => self.error("read", e),
@@ -158,7 +159,7 @@ impl Store {
         };
         let mut statement = self.connection.prepare_cached(sql).map_err(read)?;
         let mut rows = statement.query([after]).map_err(read)?;
-        let mut chunk = Chunk::new(zone.clone());
+        let mut chunk = Chunk::new(&self.connection, zone.clone());
         loop {
             let row = rows.next().map_err(read)?;
             let done = row.is_none();
@@ -204,42 +205,52 @@ impl Store {
 }
 
 /// Rows of the CSV, ready to be written.
-struct Chunk {
+struct Chunk<'c> {
     rows: csv::Writer<Vec<u8>>,
     last: i64,
     count: u64,
     dates: Dates,
+    servers: Shared<'c, 1>,
+    origins: Shared<'c, 5>,
 }
 
-impl Chunk {
-    fn new(zone: TimeZone) -> Self {
-        Self { rows: rows(), last: 0, count: 0, dates: Dates { zone, minute: None } }
+impl<'c> Chunk<'c> {
+    fn new(connection: &'c Connection, zone: TimeZone) -> Self {
+        let server = "SELECT server FROM manner WHERE id = ?";
+        let origin = "SELECT hostname, reverse_dns, country, asn, aso FROM origin WHERE id = ?";
+        Self {
+            rows: rows(),
+            last: 0,
+            count: 0,
+            dates: Dates { zone, minute: None },
+            servers: Shared { connection, sql: server, absent: ["null"], known: HashMap::new() },
+            origins: Shared {
+                connection,
+                sql: origin,
+                absent: ["null", "N/A", "N/A", "N/A", "N/A"],
+                known: HashMap::new(),
+            },
+        }
     }
 
     fn push(&mut self, row: &Row<'_>) -> Result<(), ChunkError> {
         self.last = row.get(0)?;
         self.count += 1;
-        self.field(row.get_ref(4)?, "null")?;
+        self.rows.write_field(&self.servers.fields(row.get(4)?)?[0])?;
         self.rows.write_field(self.dates.local_minute(row.get(1)?))?;
-        self.rows.write_field(address(row.get_ref(2)?.as_blob().unwrap_or_default()))?;
-        self.field(row.get_ref(3)?, "null")?;
-        self.field(row.get_ref(5)?, "null")?;
-        for column in 6..10 {
-            self.field(row.get_ref(column)?, "N/A")?;
-        }
-        self.rows.write_record(None::<&[u8]>)?;
-        Ok(())
-    }
-
-    /// Writes a field; `absent` stands for a value that is not known.
-    fn field(&mut self, value: ValueRef<'_>, absent: &str) -> Result<(), ChunkError> {
-        match value {
+        let mut address = [0; 45];
+        self.rows
+            .write_field(written(row.get_ref(2)?.as_blob().unwrap_or_default(), &mut address))?;
+        match row.get_ref(3)? {
             ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
                 self.rows.write_field(for_csv(bytes).as_bytes())?;
             }
-            ValueRef::Integer(number) => self.rows.write_field(number.to_string())?,
-            _ => self.rows.write_field(absent)?,
+            _ => self.rows.write_field("null")?,
         }
+        for field in self.origins.fields(row.get(5)?)? {
+            self.rows.write_field(field)?;
+        }
+        self.rows.write_record(None::<&[u8]>)?;
         Ok(())
     }
 
@@ -257,12 +268,55 @@ fn rows() -> csv::Writer<Vec<u8>> {
     csv::WriterBuilder::new().delimiter(b';').from_writer(bytes)
 }
 
-fn address(bytes: &[u8]) -> String {
-    match (<[u8; 4]>::try_from(bytes), <[u8; 16]>::try_from(bytes)) {
-        (Ok(v4), _) => Ipv4Addr::from(v4).to_string(),
-        (_, Ok(v6)) => Ipv6Addr::from(v6).to_string(),
-        _ => String::new(),
+/// Fields that many rows have in common, by the id of their row.
+struct Shared<'c, const N: usize> {
+    connection: &'c Connection,
+    sql: &'static str,
+    absent: [&'static str; N],
+    known: HashMap<i64, [String; N]>,
+}
+
+/// How many of them are remembered.
+const SHARED: usize = 4096;
+
+impl<const N: usize> Shared<'_, N> {
+    fn fields(&mut self, id: i64) -> rusqlite::Result<&[String; N]> {
+        if self.known.len() >= SHARED {
+            self.known.clear();
+        }
+        match self.known.entry(id) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(new) => {
+                let mut statement = self.connection.prepare_cached(self.sql)?;
+                let mut fields = self.absent.map(str::to_owned);
+                statement.query_row([id], |row| {
+                    for (column, field) in fields.iter_mut().enumerate() {
+                        match row.get_ref(column)? {
+                            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+                                *field = for_csv(bytes).into_owned();
+                            }
+                            ValueRef::Integer(number) => *field = number.to_string(),
+                            _ => {}
+                        }
+                    }
+                    Ok(())
+                })?;
+                Ok(new.insert(fields))
+            }
+        }
     }
+}
+
+/// An address in words, written into `room`: the longest has 45 bytes.
+fn written<'r>(bytes: &[u8], room: &'r mut [u8; 45]) -> &'r [u8] {
+    let mut cursor = io::Cursor::new(&mut room[..]);
+    let _ = match (<[u8; 4]>::try_from(bytes), <[u8; 16]>::try_from(bytes)) {
+        (Ok(v4), _) => write!(cursor, "{}", Ipv4Addr::from(v4)),
+        (_, Ok(v6)) => write!(cursor, "{}", Ipv6Addr::from(v6)),
+        _ => Ok(()),
+    };
+    let length = usize::try_from(cursor.position()).unwrap_or_default();
+    room.get(..length).unwrap_or_default()
 }
 
 /// Writes times as the CSV has them, once for each minute.

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::batch::Address;
-use super::{Store, StoreError};
+use super::{Store, StoreError, find_or_add};
 use crate::event::canonical;
 
 /// What was imported.
@@ -143,36 +143,16 @@ fn row<'r>(record: &'r csv::ByteRecord, zone: &TimeZone) -> Result<CsvRow<'r>, S
 
 fn insert(connection: &rusqlite::Connection, row: &CsvRow<'_>) -> rusqlite::Result<()> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let server = text(row.server);
     let find = "SELECT id FROM manner WHERE server = ? AND service IS NULL";
-    let found =
-        connection.prepare_cached(find)?.query_row([&server], |row| row.get(0)).optional()?;
-    let manner: i64 = match found {
-        Some(id) => id,
-        None => {
-            let add = "INSERT INTO manner VALUES (NULL, ?, NULL, NULL, NULL)";
-            connection.prepare_cached(add)?.execute([&server])?;
-            connection.last_insert_rowid()
-        }
-    };
-    let values = params![
-        row.hostname.map(text),
-        text(row.reverse_dns),
-        row.country.map(text),
-        row.asn.map(text),
-        row.aso.map(text),
-    ];
+    let add = "INSERT INTO manner VALUES (NULL, ?, NULL, NULL, NULL)";
+    let manner = find_or_add(connection, (find, add), params![text(row.server)])?;
     let find = "SELECT id FROM origin WHERE hostname IS ? AND reverse_dns = ? AND country IS ? \
         AND asn IS ? AND aso IS ?";
-    let found = connection.prepare_cached(find)?.query_row(values, |row| row.get(0)).optional()?;
-    let origin: i64 = match found {
-        Some(id) => id,
-        None => {
-            let add = "INSERT INTO origin VALUES (NULL, ?, ?, ?, ?, ?)";
-            connection.prepare_cached(add)?.execute(values)?;
-            connection.last_insert_rowid()
-        }
-    };
+    let add = "INSERT INTO origin VALUES (NULL, ?, ?, ?, ?, ?)";
+    let [hostname, country, asn, aso] =
+        [row.hostname, row.country, row.asn, row.aso].map(|field| field.map(text));
+    let values = params![hostname, text(row.reverse_dns), country, asn, aso];
+    let origin = find_or_add(connection, (find, add), values)?;
     let sql = "INSERT INTO failure VALUES (NULL, ?, ?, ?, ?, ?, NULL, NULL)";
     let user = row.user.map(text);
     let values = params![row.second, row.address, user, manner, origin];

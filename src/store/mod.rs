@@ -17,12 +17,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, Row, ToSql};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql};
 
 use crate::position::{Fingerprint, Generation, Progress, Stamp};
 use crate::untrusted::Untrusted;
 
-pub use batch::{Batch, Replay};
+pub use batch::{Batch, Novelty};
 
 /// The store's file, in the state folder.
 pub const FILE_NAME: &str = "maillogsentinel.db";
@@ -158,6 +158,20 @@ impl Store {
     fn error(&self, action: &'static str, source: rusqlite::Error) -> StoreError {
         StoreError::Database { action, path: self.path.clone(), source }
     }
+}
+
+/// The id of the row that `find` gives for `values`; if there is none, `add` makes it.
+fn find_or_add(
+    connection: &Connection,
+    (find, add): (&str, &str),
+    values: &[&dyn ToSql],
+) -> rusqlite::Result<i64> {
+    let found = connection.prepare_cached(find)?.query_row(values, |row| row.get(0)).optional()?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
+    connection.prepare_cached(add)?.execute(values)?;
+    Ok(connection.last_insert_rowid())
 }
 
 fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {

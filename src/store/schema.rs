@@ -18,7 +18,7 @@ CREATE TABLE generation (
     modified_ns INTEGER NOT NULL,
     offset INTEGER NOT NULL,        -- bytes of the uncompressed content that are done with
     lines INTEGER NOT NULL,
-    head_length INTEGER NOT NULL,   -- fingerprint (SHA-256) of the first bytes
+    head_length INTEGER NOT NULL,   -- fingerprint (SHA-256) of the first line
     head BLOB NOT NULL,
     tail_length INTEGER NOT NULL,   -- fingerprint of the bytes before `offset`
     tail BLOB NOT NULL,

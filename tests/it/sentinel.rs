@@ -100,7 +100,10 @@ impl Sentinel {
             .delimiter(b';')
             .has_headers(false)
             .from_reader(csv.as_bytes());
-        reader.records().map(|row| row.map(|row| format!("{} {}", &row[2], &row[3])).unwrap()).collect()
+        reader
+            .records()
+            .map(|row| row.map(|row| format!("{} {}", &row[2], &row[3])).unwrap())
+            .collect()
     }
 
     /// The first column of the first row that `sql` gives, asked of the store.
