@@ -175,7 +175,7 @@ impl<'a> Explainer<'a> {
     ) -> io::Result<()> {
         let time = self.times.resolve(header.stamp.0);
         match rule.verdict() {
-            Verdict::Failure => self.failures += 1,
+            Verdict::Failure => self.failures += u64::from(header.times),
             Verdict::Login => self.logins += 1,
             Verdict::Unrelated => {
                 return self.unrelated(&format!("{}: {}", rule.name(), rule.reason()), out);
@@ -192,6 +192,9 @@ impl<'a> Explainer<'a> {
         writeln!(out, "{}", field("time", header.stamp.1, &stamp))?;
         writeln!(out, "{}", field("host", header.host, ""))?;
         writeln!(out, "{}", field("program", header.program, &service(header)))?;
+        if header.times > 1 {
+            writeln!(out, "  repeated             {} times, summed up by rsyslog", header.times)?;
+        }
         if let Message::Refused(attempt) | Message::Accepted(attempt) = message {
             for text in attempt_fields(line, attempt) {
                 writeln!(out, "{text}")?;
@@ -219,7 +222,7 @@ impl<'a> Explainer<'a> {
             return Ok(());
         }
         let Self { lines, failures, logins, puzzles, .. } = self;
-        let unrelated = lines - failures - logins - puzzles;
+        let unrelated = lines.saturating_sub(failures + logins + puzzles);
         writeln!(
             out,
             "{}: {lines} lines: {failures} failed logins, {logins} messages of users who logged \

@@ -63,8 +63,8 @@ pub fn looks_like_login(line: &[u8]) -> bool {
 
 /// Whether the lines of one process say that the auth service is out of reach.
 ///
-/// Postfix logs a refused login even then, in words that a malformed one gets too; only the line
-/// just before it, of the same process, tells them apart.
+/// Postfix logs a refused login even then, with the reason and the user that the session's attempt
+/// before left behind; only the line just before it, of the same process, tells them apart.
 #[derive(Default)]
 pub struct Outage {
     processes: Vec<Box<[u8]>>,
@@ -86,9 +86,7 @@ impl Outage {
                 Rule::AuthServiceDown
             }
             Message::Unrelated(rule) => *rule,
-            Message::Refused(attempt) if same.is_some() && postfix::judged_nothing(attempt) => {
-                Rule::AuthServiceUnreached
-            }
+            Message::Refused(_) if same.is_some() => Rule::AuthServiceUnreached,
             Message::Refused(attempt) | Message::Accepted(attempt) => attempt.rule,
         }
     }

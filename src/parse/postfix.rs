@@ -59,7 +59,6 @@ const FAILED: &[u8] = b" authentication failed";
 const USER: &[u8] = b", sasl_username=";
 /// What Postfix writes where it has no value.
 const UNAVAILABLE: &[u8] = b"(unavailable)";
-const NO_REASON: &[u8] = b"(reason unavailable)";
 
 /// Starts of warnings that quote what a client sent, its name or its message.
 const QUOTES_CLIENT: [&[u8]; 10] = [
@@ -91,11 +90,6 @@ pub fn message(message: &[u8]) -> Result<Message<'_>, Near<'_>> {
         Some(rest) => warning(rest),
         None => accepted(message),
     }
-}
-
-/// Whether `attempt` is what Postfix logs when it could not ask the auth service at all.
-pub fn judged_nothing(attempt: &Attempt<'_>) -> bool {
-    attempt.user.is_none() && (attempt.reason.is_empty() || attempt.reason == NO_REASON)
 }
 
 fn warning(text: &[u8]) -> Result<Message<'_>, Near<'_>> {
@@ -222,6 +216,7 @@ fn after_colon(rest: &[u8]) -> Option<&[u8]> {
 /// The server's words for "I could not judge": it answered 454, not 535.
 fn is_temporary(reason: &[u8]) -> bool {
     reason.starts_with(b"Connection lost to authentication server")
+        || reason.starts_with(b"Can't connect to authentication server")
         || reason.starts_with(b"Temporary authentication failure")
         || reason == b"generic failure"
 }

@@ -172,7 +172,9 @@ impl Scanner {
         } else {
             let (address, user) = (attempt.address, attempt.user.map(Into::into));
             let manner = self.manner(&header, &attempt);
-            found.failures.push(Failure { time, position, address, user, manner });
+            let failure = Failure { time, position, address, user, manner };
+            let times = usize::try_from(header.times).unwrap_or(1);
+            found.failures.extend(std::iter::repeat_n(failure, times));
         }
         None
     }

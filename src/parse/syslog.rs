@@ -20,6 +20,8 @@ pub struct Header<'a> {
     pub program: &'a [u8],
     /// The process number; empty if none is given.
     pub process: &'a [u8],
+    /// How often the message was logged: rsyslog sums up equal ones (`$RepeatedMsgReduction`).
+    pub times: u32,
     /// The rest of the line.
     pub message: &'a [u8],
 }
@@ -73,7 +75,8 @@ pub fn header(line: &[u8]) -> Result<Header<'_>, NoHeader<'_>> {
         let fields = rfc5424_fields(rest);
         let (program, process, message) =
             fields.ok_or(stop(rest, "program, process, message id and structured data"))?;
-        return Ok(Header { layout, stamp, host, program, process, message });
+        let (times, message) = repeated(message);
+        return Ok(Header { layout, stamp, host, program, process, times, message });
     }
     let tag = memchr(b':', rest).and_then(|colon| rest.split_at_checked(colon));
     let (tag, after) = tag
@@ -84,8 +87,8 @@ pub fn header(line: &[u8]) -> Result<Header<'_>, NoHeader<'_>> {
         _ => (tag, &tag[..0]),
     };
     let message = after.strip_prefix(b":").unwrap_or(after);
-    let message = message.strip_prefix(b" ").unwrap_or(message);
-    Ok(Header { layout, stamp, host, program, process, message })
+    let (times, message) = repeated(message.strip_prefix(b" ").unwrap_or(message));
+    Ok(Header { layout, stamp, host, program, process, times, message })
 }
 
 /// Layout, stamp (with the bytes it was read from) and what follows it.
@@ -122,6 +125,21 @@ fn rfc5424_fields(rest: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let message = rest.strip_prefix(b" ").unwrap_or(rest);
     let message = message.strip_prefix(b" ").unwrap_or(message);
     Some((program, process.strip_prefix(b"-").unwrap_or(process), message))
+}
+
+/// More repetitions than rsyslog sums up between two flushes; a larger number is no number.
+const MOST_TIMES: u32 = 10_000;
+
+/// `message repeated 3 times: [ MESSAGE]` as 3 and MESSAGE; others as 1.
+fn repeated(message: &[u8]) -> (u32, &[u8]) {
+    let parts = message.strip_prefix(b"message repeated ").and_then(|rest| {
+        let (number, rest) = word(rest)?;
+        let inner = rest.strip_prefix(b"times: [")?.strip_suffix(b"]")?;
+        let times = std::str::from_utf8(number).ok()?.parse().ok()?;
+        let inner = inner.strip_prefix(b" ").unwrap_or(inner);
+        (1..=MOST_TIMES).contains(&times).then_some((times, inner))
+    });
+    parts.unwrap_or((1, message))
 }
 
 /// Skips `[id name="value" …]…`; in values `"`, `\` and `]` are escaped by `\`.
@@ -172,6 +190,26 @@ mod tests {
             ));
             assert_eq!(rfc5424[1..], rest);
             assert_eq!(rfc5424[0], "RFC 5424");
+        }
+    }
+
+    #[test]
+    fn equal_messages_that_rsyslog_summed_up_are_counted() {
+        let times = |message: &str| {
+            let line = format!("Nov 22 21:28:34 mx1 postfix/smtpd[12]: {message}");
+            let header = header(line.as_bytes()).unwrap();
+            (header.times, String::from_utf8_lossy(header.message).into_owned())
+        };
+        assert_eq!(
+            times("message repeated 3 times: [ warning: x[1]: y]"),
+            (3, "warning: x[1]: y".into())
+        );
+        for odd in [
+            "message repeated 0 times: [ x]",
+            "message repeated 99999 times: [ x]",
+            "message repeated",
+        ] {
+            assert_eq!(times(odd), (1, odd.to_owned()));
         }
     }
 

@@ -1,4 +1,5 @@
 //! Whole runs of the real program, each in a folder of its own.
 
+mod corpus;
 mod sentinel;
 mod stories;

@@ -57,6 +57,13 @@ impl Sentinel {
         file.write_all(bytes.as_ref()).unwrap();
     }
 
+    /// Sets the time that file `name` was last written.
+    pub fn set_time(&self, name: &str, time: &str) {
+        let time: jiff::Timestamp = time.parse().unwrap();
+        let file = fs::File::options().append(true).open(self.path(name)).unwrap();
+        file.set_modified(time.into()).unwrap();
+    }
+
     /// Sets `SECTION.KEY=VALUE`.
     pub fn set(mut self, setting: impl Into<String>) -> Self {
         self.settings.push(setting.into());
