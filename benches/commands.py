@@ -1,0 +1,113 @@
+"""The commands that are measured, each with a check that it did its work."""
+
+import csv
+import dataclasses
+import hashlib
+import shutil
+
+from timing import Command, Wrong
+
+NEEDLE = "authentication failed"
+
+CONFIGURATION = """\
+[paths]
+working_dir = {working_dir}
+state_dir = {state_dir}
+mail_log = {mail_log}
+csv_filename = maillogsentinel.csv
+[general]
+log_file = {working_dir}/maillogsentinel.log
+# The addresses are made up; a name server's answers are not what is measured.
+[dns]
+enabled = false
+"""
+
+
+class Sentinel:
+    """The program under test; each case has folders of its own."""
+
+    def __init__(self, binary, scratch):
+        self.binary = binary
+        self.scratch = scratch
+
+    def folder(self, case):
+        return self.scratch / "run" / case
+
+    def csv(self, case):
+        return self.folder(case) / "working" / "maillogsentinel.csv"
+
+    def first_run(self, case, log, statuses=(0,)):
+        """From nothing to the finished CSV."""
+        working, state = self.folder(case) / "working", self.folder(case) / "state"
+        configuration = self.folder(case) / "maillogsentinel.conf"
+
+        def prepare():
+            shutil.rmtree(self.folder(case), ignore_errors=True)
+            working.mkdir(parents=True)
+            state.mkdir()
+            configuration.write_text(
+                CONFIGURATION.format(working_dir=working, state_dir=state, mail_log=log.path))
+
+        def check(run):
+            expect_status(run, statuses)
+            try:
+                rows = self.csv(case).read_bytes().count(b"\n") - 1
+            except OSError as error:
+                raise Wrong(f"no CSV: {error}") from None
+            if rows != log.failures:
+                raise Wrong(f"{rows} rows in the CSV, {log.failures} failures in the log")
+
+        return Command("maillogsentinel", [self.binary, "--config", configuration], prepare, check)
+
+    def later_run(self, case, log):
+        """Nothing new to read: the CSV must stay as the first run, just made, has left it."""
+        first = self.first_run(case, log)
+        known = self.digest(case)
+
+        def check(run):
+            first.check(run)
+            if self.digest(case) != known:
+                raise Wrong("a run without anything new changed the CSV")
+
+        return dataclasses.replace(first, prepare=lambda: None, check=check)
+
+    def digest(self, case):
+        return hashlib.sha256(self.csv(case).read_bytes()).digest()
+
+
+def expect_status(run, statuses=(0,)):
+    if run.status not in statuses:
+        raise Wrong(f"exit status {run.status}")
+
+
+def counting(name, arguments, expected):
+    """A command whose output is one number, which must be `expected`."""
+
+    def check(run):
+        expect_status(run)
+        count = run.stdout.read_text().strip()
+        if count != str(expected):
+            raise Wrong(f"counted {count}, expected {expected}")
+
+    return Command(name, arguments, check=check)
+
+
+def shell(name, script, log, expected):
+    """`script` with the log's files as its arguments, newest last."""
+    return counting(name, ["sh", "-c", script, "sh", *log.files], expected)
+
+
+def rg(log):
+    return counting("rg -c", ["rg", "-c", NEEDLE, log.path], log.failures)
+
+
+def same_rows(ours, python):
+    """Date, address and user must be those that another program read, row by row."""
+    as_text = {"newline": "", "encoding": "utf-8", "errors": "replace"}
+    with open(ours, **as_text) as found_rows, open(python, **as_text) as expected_rows:
+        rows = csv.DictReader(found_rows, delimiter=";")
+        for number, expected in enumerate(csv.reader(expected_rows, delimiter=";"), 1):
+            row = next(rows)
+            found = [row["date"], row["ip"], row["user"]]
+            if found != expected:
+                raise Wrong(f"row {number} is {found}, the Python approach has {expected}")

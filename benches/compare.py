@@ -1,0 +1,258 @@
+"""The benchmark behind `benches/run`: what is compared with what, the goals, and the table.
+
+Every run is checked, ours and theirs: the number of rows and lines must be the one that the log
+generator counted. A fast program that loses a row ends this benchmark with exit status 1.
+"""
+
+import argparse
+import dataclasses
+import fcntl
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import inputs
+import timing
+from commands import NEEDLE, Sentinel, expect_status, rg, same_rows, shell
+from inputs import size_text
+from table import Row, compared, memory, milliseconds, print_table
+from timing import Command, Wrong
+
+HERE = pathlib.Path(__file__).resolve().parent
+SCRATCH = pathlib.Path(
+    os.environ.get("MAILLOGSENTINEL_BENCH_DIR", "/tmp/maillogsentinel-bench")).absolute()
+NEEDED_BYTES = 8 * 10**9
+SMALL, LARGE = 200 * 10**6, 10**9
+
+EXIT_WRONG, EXIT_MISSED = 1, 3
+
+
+class Benchmark:
+    """One method per section of the table; each yields its rows."""
+
+    def __init__(self, sentinel, logs, stopwatch, rounds):
+        self.sentinel = sentinel
+        self.logs = logs
+        self.stopwatch = stopwatch
+        self.rounds = rounds
+
+    def in_turn(self, *commands):
+        return self.stopwatch.in_turn(commands, self.rounds)
+
+    def _against_rg(self, section, failures, logins, goal, linear_goal=None):
+        small, large = (self.logs.mixed(size, failures, logins) for size in (SMALL, LARGE))
+        small.warm()
+        large.warm()
+        ours_small, rg_small, ours_large, rg_large = self.in_turn(
+            self.sentinel.first_run("small", small), rg(small),
+            self.sentinel.first_run("large", large), rg(large))
+        what = f"{failures} % failures, {logins} % logins"
+        yield compared(section, f"{what}, {size_text(SMALL)}", ours_small, "rg -c", rg_small, goal)
+        yield compared(section, f"{what}, {size_text(LARGE)}", ours_large, "rg -c", rg_large, goal)
+        growth = ours_large.median() / ours_small.median()
+        theirs = rg_large.median() / rg_small.median()
+        yield Row(section, f"{what}, 1 GB : 200 MB", f"{growth:.2f}", f"rg -c {theirs:.2f}", growth,
+                  f"{growth:.2f}", linear_goal)
+
+    def mix(self):
+        yield from self._against_rg("mix", 3, 10, goal=6, linear_goal=5.3)
+        log = self.logs.mixed(SMALL, 3, 10, "rfc3339")
+        log.warm()
+        ours, theirs = self.in_turn(self.sentinel.first_run("rfc3339", log), rg(log))
+        yield compared("mix", "the same, RFC 3339 stamps, 200 MB", ours, "rg -c", theirs, goal=6)
+
+    def sparse(self):
+        yield from self._against_rg("sparse", 0.1, 1, goal=2.5, linear_goal=5.3)
+        yield from self._against_rg("sparse", 0.1, 10, goal=None)
+
+    def gz(self):
+        log = self.logs.gzipped(self.logs.mixed(SMALL, 3, 10))
+        log.warm()
+        ours, wc, grep = self.in_turn(
+            self.sentinel.first_run("gz", log),
+            shell("zcat | wc -l", 'zcat "$@" | wc -l', log, log.lines),
+            shell("zcat | grep -c", f'zcat "$@" | grep -c "{NEEDLE}"', log, log.failures))
+        yield compared("gz", "3 % failures, 200 MB, .gz", ours, "zcat | wc -l", wc, goal=0.8)
+        yield compared("gz", "3 % failures, 200 MB, .gz", ours, "zcat | grep -c", grep)
+
+    def rotation(self):
+        log = self.logs.rotations(280 * 10**6)
+        log.warm()
+        ours, theirs = self.in_turn(
+            self.sentinel.first_run("rotation", log),
+            shell("zcat -f | wc -l", 'zcat -f "$@" | wc -l', log, log.lines))
+        what = "mail.log, .1, .2.gz to .7.gz, 280 MB"
+        yield compared("rotation", what, ours, "zcat -f | wc -l", theirs)
+        busy = [series.median("cpu_seconds") / series.median() for series in (ours, theirs)]
+        cpu = [f"{series.median('cpu_seconds') * 1e3:.0f} ms cpu" for series in (ours, theirs)]
+        # Well above one core; two are never reached, as the last file has no neighbour.
+        least = 1.2 if os.cpu_count() > 1 else None
+        yield Row("rotation", "the same, cores in use", cpu[0], f"{cpu[1]}, {busy[1]:.2f} cores",
+                  busy[0], f"{busy[0]:.2f} cores", least=least)
+
+    def idle(self):
+        cases = [("after 1 GB", self.logs.mixed(LARGE, 3, 10)),
+                 ("after 8 rotations", self.logs.rotations(280 * 10**6))]
+        for case, log in cases:
+            folder = case.replace(" ", "-")
+            self.stopwatch.run(self.sentinel.first_run(folder, log))
+            commands = [self.sentinel.later_run(folder, log), Command("true", ["/bin/true"])]
+            # Such short runs need more of them for a steady median.
+            ours, floor = self.stopwatch.in_turn(commands, self.rounds * 3)
+            yield Row("idle", f"nothing new, {case}", milliseconds(ours),
+                      f"true {milliseconds(floor)}", ours.median() * 1e3, "", 10,
+                      runs={"maillogsentinel": ours.numbers(), "true": floor.numbers()})
+            yield memory("idle", f"nothing new, {case}", ours, 12)
+
+    def memory(self):
+        line, logs = self.logs.endless_line, self.logs
+        many_failures = b": SASL LOGIN authentication failed: x, sasl_username="
+        cases = [
+            ("1 GB log", lambda: logs.mixed(LARGE, 3, 10)),
+            ("8 rotations, 280 MB", lambda: logs.rotations(280 * 10**6)),
+            ("50 MB line", lambda: line("line-50MB", b"x", 50 * 10**6, after=True)),
+            ("50 MB line that looks like failures",
+             lambda: line("line-50MB-failures", many_failures, 50 * 10**6, after=True)),
+            ("1 GB line without newline", lambda: line("line-1GB", b"x", LARGE)),
+            ("gz of 1 GB of zeros", lambda: line("bomb-zeros", b"\0", LARGE, zipped=True)),
+            ("gz of 1 GB without newline", lambda: line("bomb-text", b"x", LARGE, zipped=True)),
+        ]
+        for what, make in cases:
+            log = make()
+            log.warm()
+            # A damaged or hostile log may be complained about, as long as its rows are there.
+            command = self.sentinel.first_run("memory", log, statuses=(0, 1))
+            [ours] = self.stopwatch.in_turn([command], rounds=1, warm_up=False)
+            row = memory("memory", what, ours, 64)
+            row.other = f"in {milliseconds(ours)}" + (", exit 1" if ours[0].status else "")
+            yield row
+
+    def others(self):
+        """Once each: they are slow, and nobody doubts the order."""
+        log = self.logs.mixed(SMALL, 3, 10)
+        log.warm()
+        table = SCRATCH / "run" / "python.csv"
+        script = Command(
+            "Python approach", [sys.executable, HERE / "python_approach.py", log.path, table],
+            lambda: table.unlink(missing_ok=True), expect_status)
+        report = Command("pflogsumm", ["pflogsumm", log.path], check=expect_status)
+        commands = [self.sentinel.first_run("others", log), script, report, rg(log)]
+        ours, python, pflogsumm, ripgrep = self.stopwatch.in_turn(commands, rounds=1, warm_up=False)
+        same_rows(self.sentinel.csv("others"), table)
+        what = "3 % failures, 200 MB"
+        yield compared("others", what, ours, "Python approach", python)
+        yield compared("others", what, ours, "pflogsumm", pflogsumm)
+        factor = python.median() / ripgrep.median()
+        yield Row("others", "rg -c and the Python approach", "", f"rg -c {milliseconds(ripgrep)}",
+                  factor, f"Python {factor:.0f} x rg")
+
+
+SECTIONS = ["mix", "sparse", "gz", "rotation", "idle", "memory", "others"]
+
+
+def options():
+    parser = argparse.ArgumentParser(prog="benches/run", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="3 paired runs instead of 7")
+    parser.add_argument("--binary", type=pathlib.Path, help="measure this one, build nothing")
+    parser.add_argument("--only", action="append", choices=SECTIONS, help="a section; repeatable")
+    parser.add_argument("--json", type=pathlib.Path, default=SCRATCH / "results.json",
+                        help="where the numbers go (%(default)s)")
+    return parser.parse_args()
+
+
+def progress(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def claim_scratch():
+    """The folder under /tmp must be ours, as others could put links into theirs, and ours alone.
+
+    The lock lasts as long as the file that is returned is open.
+    """
+    SCRATCH.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if SCRATCH.lstat().st_uid != os.getuid():
+        sys.exit(f"benches/run: {SCRATCH} belongs to somebody else")
+    have = shutil.disk_usage(SCRATCH).free + sum(file.stat().st_size for file in SCRATCH.rglob("*"))
+    if have < NEEDED_BYTES:
+        sys.exit(f"benches/run: {SCRATCH} needs {size_text(NEEDED_BYTES)}; choose another folder "
+                 "with MAILLOGSENTINEL_BENCH_DIR")
+    lock = open(SCRATCH / "lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"benches/run: another benchmark is using {SCRATCH}")
+    return lock
+
+
+def built_tool(name):
+    """One of the single-file programs in `tools/`."""
+    source, target = HERE / "tools" / f"{name}.rs", SCRATCH / name
+    subprocess.run(["rustc", "-O", "--edition", "2021", source, "-o", target], check=True)
+    return target
+
+
+def built_sentinel():
+    subprocess.run(["cargo", "build", "--release"], cwd=HERE.parent, check=True)
+    target = HERE.parent / os.environ.get("CARGO_TARGET_DIR", "target")
+    return target / "release" / "maillogsentinel"
+
+
+def machine(binary):
+    """Where the numbers are from."""
+    cpu = pathlib.Path("/proc/cpuinfo").read_text()
+    model = re.search(r"^model name\s*: (.*)", cpu, re.MULTILINE)
+    model = model[1] if model else platform.machine()
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    return (f"{time.strftime('%Y-%m-%d %H:%M')}, {os.cpu_count()} x {model}, "
+            f"Linux {platform.release()}, load {load}\n{version(binary)}; {version('rg')}")
+
+
+def version(program):
+    done = subprocess.run([program, "--version"], stdout=subprocess.PIPE, text=True)
+    return done.stdout.partition("\n")[0]
+
+
+def main():
+    chosen = options()
+    _lock = claim_scratch()
+    binary = (chosen.binary or built_sentinel()).resolve()
+    if not os.access(binary, os.X_OK):
+        sys.exit(f"benches/run: cannot run {binary}")
+    logs = inputs.Inputs(built_tool("make_log"), HERE / "tools" / "make_log.rs", SCRATCH)
+    stopwatch = timing.Stopwatch(built_tool("measure"), SCRATCH)
+    rounds = 3 if chosen.quick else 7
+    benchmark = Benchmark(Sentinel(binary, SCRATCH), logs, stopwatch, rounds)
+
+    place = machine(binary)
+    rows, wrong = [], []
+    for section in chosen.only or SECTIONS:
+        progress(f"measuring {section} ...")
+        try:
+            rows.extend(getattr(benchmark, section)())
+        except Wrong as error:
+            wrong.append(f"{section}: {error}")
+            progress(f"WRONG in {section}: {error}")
+    shutil.rmtree(SCRATCH / "run", ignore_errors=True)
+
+    print(f"{place}\n{rounds} runs each, in turn; median (least-most)\n")
+    print_table(rows)
+    for error in wrong:
+        print(f"\nWRONG RESULT, its times are void: {error}")
+    results = [{**dataclasses.asdict(row), "met": row.met()} for row in rows]
+    everything = {"machine": place, "rounds": rounds, "wrong": wrong, "rows": results}
+    chosen.json.write_text(json.dumps(everything, indent=1))
+    progress(f"numbers: {chosen.json}")
+    if wrong:
+        sys.exit(EXIT_WRONG)
+    if any(row.met() is False for row in rows):
+        sys.exit(EXIT_MISSED)
+
+
+if __name__ == "__main__":
+    main()
