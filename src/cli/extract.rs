@@ -68,6 +68,10 @@ fn in_words(summary: &Summary, took: std::time::Duration) -> String {
     let plural = |n: u64, one: &str, many: &str| {
         format!("{} {}", grouped(n), if n == 1 { one } else { many })
     };
+    let seconds = took.as_secs_f64();
+    if summary.lines == 0 {
+        return format!("nothing new to read; {seconds:.2} s");
+    }
     let mut line = format!(
         "{} read: {} recorded, {}, {}",
         plural(summary.lines, "line", "lines"),
@@ -82,7 +86,7 @@ fn in_words(summary: &Summary, took: std::time::Duration) -> String {
     if summary.ignored > 0 {
         line += &format!(", {} from ignored networks", grouped(summary.ignored));
     }
-    format!("{line}; {:.2} s", took.as_secs_f64())
+    format!("{line}; {seconds:.2} s")
 }
 
 /// 12311 as `12,311`.

@@ -75,6 +75,8 @@ impl Store {
             .delimiter(b';')
             .has_headers(false)
             .flexible(true)
+            // Python ends lines with CR LF; with `\n` alone the reader's line numbers are right.
+            .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(BufReader::new(file).take(meta.size()));
         let mut record = csv::ByteRecord::new();
         while reader.read_byte_record(&mut record).map_err(|e| io(e.into()))? {
@@ -118,7 +120,7 @@ struct CsvRow<'r> {
 }
 
 fn row<'r>(record: &'r csv::ByteRecord, zone: &TimeZone) -> Result<CsvRow<'r>, String> {
-    let mut fields = record.iter();
+    let mut fields = record.iter().map(|field| field.strip_suffix(b"\r").unwrap_or(field));
     let mut field = |name: &str| fields.next().ok_or(format!("the field `{name}` is missing"));
     let server = field("server")?;
     let date = field("date")?;

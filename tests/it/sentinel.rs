@@ -88,6 +88,13 @@ impl Sentinel {
         command
     }
 
+    /// A copy of the program that every user can run.
+    pub fn public_program(&self) -> PathBuf {
+        let copy = self.path("maillogsentinel");
+        fs::copy(program(), &copy).unwrap();
+        copy
+    }
+
     /// Runs the main job.
     pub fn run(&self) -> Ran {
         Ran::of(&mut self.command(&[]))
