@@ -15,6 +15,9 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::config::General;
 
+/// Runs what it is given while nothing else, such as a progress bar, writes to stderr.
+pub type Around = Box<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
+
 /// Where log lines go.
 pub struct OperationalLog {
     now: fn() -> Timestamp,
@@ -22,8 +25,7 @@ pub struct OperationalLog {
     stderr: LevelFilter,
     file_level: LevelFilter,
     file: Option<Mutex<RotatingFile>>,
-    /// Runs what it is given without a progress bar in the way.
-    around_stderr: Box<dyn Fn(&mut dyn FnMut()) + Send + Sync>,
+    around_stderr: Around,
 }
 
 impl OperationalLog {
@@ -32,7 +34,7 @@ impl OperationalLog {
         settings: &General,
         (now, zone): (fn() -> Timestamp, TimeZone),
         stderr: LevelFilter,
-        around_stderr: Box<dyn Fn(&mut dyn FnMut()) + Send + Sync>,
+        around_stderr: Around,
     ) -> (Self, Option<io::Error>) {
         let opened = settings.log_file.as_deref().map(|path| RotatingFile::open(path, settings));
         let (file, error) = match opened {

@@ -4,6 +4,13 @@
 //! The model is the list of what was written. A history that fails is printed with its seed;
 //! `ROTATION_SEED=n cargo test --test rotation` runs that one alone, and
 //! `ROTATION_HISTORIES=n` runs more than the usual number.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::struct_excessive_bools,
+    reason = "a test should stop at the first surprise"
+)]
 
 use std::fs;
 use std::io::Write;
@@ -133,7 +140,7 @@ impl History {
         self.diary.push(format!("write {lines}"));
         for _ in 0..lines {
             let line = self.line();
-            self.append(&self.log(), &line);
+            append(&self.log(), &line);
         }
     }
 
@@ -174,20 +181,15 @@ impl History {
         let (now, later) = line.split_at(self.rng.usize(1..line.len()));
         self.diary.push(format!("write {} bytes of a line, {} to come", now.len(), later.len()));
         let log = self.log();
-        self.append(&log, now);
+        append(&log, now);
         self.unfinished = Some((log, later.to_vec()));
     }
 
     /// The writer completes its line, in the file it has open, whatever that is called now.
     fn finish_line(&mut self) {
         if let Some((path, rest)) = self.unfinished.take() {
-            self.append(&path, &rest);
+            append(&path, &rest);
         }
-    }
-
-    fn append(&self, path: &Path, bytes: &[u8]) {
-        let mut options = fs::OpenOptions::new();
-        options.append(true).create(true).open(path).unwrap().write_all(bytes).unwrap();
     }
 
     fn rotate(&mut self) {
@@ -345,6 +347,11 @@ fn scratch() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     let builder = || tempfile::Builder::new().prefix("rotation-").to_owned();
     builder().tempdir_in(memory).or_else(|_| builder().tempdir()).unwrap()
+}
+
+fn append(path: &Path, bytes: &[u8]) {
+    let mut options = fs::OpenOptions::new();
+    options.append(true).create(true).open(path).unwrap().write_all(bytes).unwrap();
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

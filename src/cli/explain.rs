@@ -128,7 +128,7 @@ impl<'a> Explainer<'a> {
     fn stream(&mut self, stream: Box<dyn Read + Send>, out: &mut impl Write) -> io::Result<()> {
         let (_, stream) = compressed::open(stream)?;
         let mut blocks = Blocks::new(stream, 0, Edges::default(), LastLine::IsWhole);
-        while let Some(block) = blocks.next()? {
+        while let Some(block) = blocks.next_block()? {
             for line in block.bytes.split_inclusive(|b| matches!(b, b'\n' | 0)) {
                 if self.host.stopping() {
                     return Ok(());
@@ -242,9 +242,13 @@ fn shown(verdict: Verdict) -> (Style, &'static str) {
 
 fn attempt_fields(line: &[u8], attempt: &Attempt<'_>) -> Vec<String> {
     let field = |name, part, note: &str| field(line, name, part, note);
+    let recorded_as = match attempt.address.to_string() {
+        same if same.as_bytes() == attempt.written_address => String::new(),
+        address => format!("recorded as {address}"),
+    };
     let mut fields = vec![
         field("name", attempt.client, "by reverse DNS: chosen by the client's side, not used"),
-        field("address", attempt.written_address, &attempt.address.to_string()),
+        field("address", attempt.written_address, &recorded_as),
         field("mechanism", attempt.mechanism, "as the client typed it"),
     ];
     if attempt.rule != Rule::LoggedIn {

@@ -72,8 +72,12 @@ fn in_words(summary: &Summary, took: std::time::Duration) -> String {
     if summary.lines == 0 {
         return format!("nothing new to read; {seconds:.2} s");
     }
-    let mut line = format!(
-        "{} read: {} recorded, {}, {}",
+    let ignored = match summary.ignored {
+        0 => String::new(),
+        ignored => format!(", {} from ignored networks", grouped(ignored)),
+    };
+    format!(
+        "{} read: {} recorded, {}, {}{ignored}; {seconds:.2} s",
         plural(summary.lines, "line", "lines"),
         plural(summary.failures, "failed login", "failed logins"),
         plural(summary.logins, "message of users who logged in", "messages of users who logged in"),
@@ -82,11 +86,7 @@ fn in_words(summary: &Summary, took: std::time::Duration) -> String {
             "line that looks like a login but matches no rule",
             "lines that look like logins but match no rule"
         ),
-    );
-    if summary.ignored > 0 {
-        line += &format!(", {} from ignored networks", grouped(summary.ignored));
-    }
-    format!("{line}; {seconds:.2} s")
+    )
 }
 
 /// 12311 as `12,311`.

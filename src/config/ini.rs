@@ -54,12 +54,12 @@ pub fn read(text: &str) -> (Vec<Entry>, Vec<Syntax>) {
         if let Some(rest) = trimmed.strip_prefix('[') {
             match rest.split_once(']') {
                 Some((name, _)) if !name.trim().is_empty() => {
-                    section = Some(name.trim().to_owned())
+                    section = Some(name.trim().to_owned());
                 }
-                _ => mistakes.push(Syntax {
-                    line,
-                    what: "a section needs a name in brackets, as in `[paths]`".into(),
-                }),
+                _ => {
+                    let what = "a section needs a name in brackets, as in `[paths]`".into();
+                    mistakes.push(Syntax { line, what });
+                }
             }
             continue;
         }

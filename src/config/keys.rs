@@ -126,4 +126,4 @@ pub const KEYS: &[Key] = keys! {
 };
 
 /// The first section that new configurations do not have.
-pub const FIRST_OLDER_SECTION: &str = "sql_export_settings";
+pub(super) const FIRST_OLDER_SECTION: &str = "sql_export_settings";

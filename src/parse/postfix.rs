@@ -183,8 +183,11 @@ fn accepted(message: &[u8]) -> Result<Message<'_>, Near<'_>> {
     }))
 }
 
+/// A client's name and address, and what follows them.
+type Client<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
 /// `NAME[ADDRESS]` or `NAME[ADDRESS]:PORT`, and what follows. A name has no blank and no bracket.
-fn client(text: &[u8], rule: Rule) -> Result<(&[u8], &[u8], &[u8]), Near<'_>> {
+fn client(text: &[u8], rule: Rule) -> Result<Client<'_>, Near<'_>> {
     let near = |rest, expected| Near { rule, rest, expected };
     let open = memchr::memchr2(b'[', b' ', text).unwrap_or(text.len());
     let (name, rest) = text.split_at_checked(open).unwrap_or((text, &[]));

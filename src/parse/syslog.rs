@@ -84,7 +84,7 @@ pub fn header(line: &[u8]) -> Result<Header<'_>, NoHeader<'_>> {
         .ok_or(stop(rest, "a program name and a colon"))?;
     let (program, process) = match memchr(b'[', tag).and_then(|at| tag.split_at_checked(at)) {
         Some((program, [b'[', process @ .., b']'])) => (program, process),
-        _ => (tag, &tag[..0]),
+        _ => (tag, &[][..]),
     };
     let message = after.strip_prefix(b":").unwrap_or(after);
     let (times, message) = repeated(message.strip_prefix(b" ").unwrap_or(message));
@@ -92,7 +92,10 @@ pub fn header(line: &[u8]) -> Result<Header<'_>, NoHeader<'_>> {
 }
 
 /// Layout, stamp (with the bytes it was read from) and what follows it.
-fn dated(line: &[u8]) -> Option<(Layout, (Stamp, &[u8]), &[u8])> {
+type Dated<'a> = (Layout, (Stamp, &'a [u8]), &'a [u8]);
+
+/// Reads the stamp at the start of `line`.
+fn dated(line: &[u8]) -> Option<Dated<'_>> {
     // A priority in front, as a syslog socket or an RFC 5424 file has it.
     let (priority, line) = match line.split_first() {
         Some((b'<', rest)) => {

@@ -53,7 +53,7 @@ pub struct Chronology {
 struct Hour {
     month: i8,
     day: i8,
-    hour: i8,
+    of_day: i8,
     start: Timestamp,
 }
 
@@ -79,7 +79,7 @@ impl Chronology {
             Stamp::Yearless { month, day, hour, minute, second } => {
                 let within = SignedDuration::from_secs(i64::from(minute) * 60 + i64::from(second));
                 match &self.hour {
-                    Some(h) if (h.month, h.day, h.hour) == (month, day, hour) => {
+                    Some(h) if (h.month, h.day, h.of_day) == (month, day, hour) => {
                         h.start.checked_add(within).ok()?
                     }
                     _ => self.dated(month, day, |date| Some(date.at(hour, minute, second, 0)))?,
@@ -162,7 +162,7 @@ impl Chronology {
             };
             let offset = whole(start).filter(|offset| Some(*offset) == whole(end))?;
             let (month, day, hour) = (local.month(), local.day(), local.hour());
-            Some(Hour { month, day, hour, start: offset.to_timestamp(start).ok()? })
+            Some(Hour { month, day, of_day: hour, start: offset.to_timestamp(start).ok()? })
         });
     }
 }

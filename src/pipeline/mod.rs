@@ -4,30 +4,30 @@
 //! commits them in the order of the log, one transaction for each file, and brings the CSV in
 //! line at the end. Whatever stops it, the next run ends as if nothing had happened.
 
+mod commit;
 mod reader;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config::{Config, MailLog};
-use crate::event::{Findings, Puzzle};
+use crate::event::Puzzle;
 use crate::host::Host;
-use crate::position::Generation;
 use crate::source::file::{From, Reading};
 use crate::source::rotation::{self, Plan};
 use crate::source::{SourceError, compressed};
 use crate::store::lock::Lock;
-use crate::store::{Batch, Novelty, Store, StoreError, legacy};
+use crate::store::{Store, StoreError, legacy};
 use crate::untrusted::for_terminal;
 
-use reader::{Ended, Job, Message};
+use commit::{Committed, Counts, File};
+use reader::Job;
 
 /// What a run did, for people.
 #[derive(Debug, Default)]
@@ -177,14 +177,13 @@ impl Run<'_> {
         if let Some(offset) = offset.filter(|_| known.is_empty()) {
             take_over_offset(&mut plan.readings, offset);
         }
-        self.read_plan(&path, plan, &known, progress)
+        self.read_plan(&path, plan, progress)
     }
 
     fn read_plan(
         &mut self,
         log: &Path,
         plan: Plan,
-        known: &[Generation],
         progress: &mut dyn Progress,
     ) -> Result<(), StoreError> {
         let files: Vec<_> =
@@ -197,14 +196,12 @@ impl Run<'_> {
         log::debug!("Files to process: [{}], starting from offset: {offset}", files.join(", "));
         let total = plan.readings.iter().map(|reading| reading.stamp.size).sum();
         let bytes_read = Arc::new(AtomicU64::new(0));
-        let count = plan.readings.len();
-        let (jobs, receivers) = self.jobs(plan.readings, known);
-        start_readers(self.host, jobs, &bytes_read, count);
+        let files = start_readers(self.host, plan.readings, &bytes_read);
         let mut gap = plan.gap;
-        for (at, (file, messages)) in receivers.into_iter().enumerate() {
+        for (at, file) in files.into_iter().enumerate() {
             log::info!("Processing {} (gzip: {})", shown(&file.path), is_gzip(&file.path));
             let mut tick = || progress.bytes(bytes_read.load(Ordering::Relaxed), total);
-            let first_time = self.read_file(log, &file, &messages, &mut tick)?;
+            let first_time = self.read_file(log, &file, &mut tick)?;
             if self.host.stopping() {
                 return Ok(());
             }
@@ -215,57 +212,30 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Pairs each reading with the channel its findings come through.
-    fn jobs(
-        &self,
-        readings: Vec<Reading>,
-        known: &[Generation],
-    ) -> (VecDeque<Job>, Vec<(File, Receiver<Message>)>) {
-        let mut jobs = VecDeque::new();
-        let mut receivers = Vec::new();
-        for reading in readings {
-            let (sender, receiver) = sync_channel(QUEUE);
-            let last_time = known.iter().find(|g| Some(g.id) == reading.known);
-            let last_time = last_time.and_then(|g| g.progress.last_time);
-            receivers.push((
-                File { path: reading.path.clone(), known: reading.known, last_time },
-                receiver,
-            ));
-            jobs.push_back(Job { reading, sender });
-        }
-        (jobs, receivers)
-    }
-
     /// Commits the findings of one file; gives the time of its first line.
     fn read_file(
         &mut self,
         log: &Path,
         file: &File,
-        messages: &Receiver<Message>,
         tick: &mut dyn FnMut(),
     ) -> Result<Option<Timestamp>, StoreError> {
         loop {
-            let (counts, ended) = match read_messages(
-                &mut self.store,
-                (log, file),
-                messages,
-                (self.host, self.config),
-                tick,
-            )? {
-                Read::Done(counts, ended) => (counts, ended),
-                Read::Again => continue,
-                Read::Interrupted => return Ok(None),
-            };
-            self.count(&file.path, counts);
-            let Ended { error, first_time, .. } = *ended;
-            if let Some(error) = error {
-                self.source_error(&error);
+            let (host, config) = (self.host, self.config);
+            match commit::file(&mut self.store, (log, file), (host, config), tick)? {
+                Committed::Done(counts, ended) => {
+                    self.count(&file.path, &counts);
+                    if let Some(error) = &ended.error {
+                        self.source_error(error);
+                    }
+                    return Ok(ended.first_time);
+                }
+                Committed::Again => {}
+                Committed::Interrupted => return Ok(None),
             }
-            return Ok(first_time);
         }
     }
 
-    fn count(&mut self, path: &Path, counts: Counts) {
+    fn count(&mut self, path: &Path, counts: &Counts) {
         self.summary.lines += counts.lines;
         self.summary.failures += counts.failures;
         self.summary.logins += counts.logins;
@@ -305,140 +275,22 @@ impl Run<'_> {
     }
 }
 
-/// A file that is being read, as the committing side knows it.
-struct File {
-    path: PathBuf,
-    known: Option<i64>,
-    last_time: Option<Timestamp>,
-}
-
-/// What was committed of one file.
-#[derive(Default)]
-struct Counts {
-    lines: u64,
-    failures: u64,
-    logins: u64,
-    ignored: u64,
-    puzzles: u64,
-    puzzle_samples: Vec<Puzzle>,
-    cut_lines: u64,
-}
-
-enum Read {
-    Done(Counts, Box<Ended>),
-    /// The reader starts over: what it sent so far is void.
-    Again,
-    Interrupted,
-}
-
-/// One transaction: everything that the reader of one file sends.
-fn read_messages(
-    store: &mut Store,
-    (log, file): (&Path, &File),
-    messages: &Receiver<Message>,
-    (host, config): (&Host, &Config),
-    tick: &mut dyn FnMut(),
-) -> Result<Read, StoreError> {
-    let mut batch: Option<(Batch<'_>, i64)> = None;
-    let mut counts = Counts::default();
-    let mut store = Some(store);
-    loop {
-        let message = messages.recv_timeout(Duration::from_millis(100));
-        tick();
-        if host.stopping() {
-            return Ok(Read::Interrupted);
-        }
-        let message = match message {
-            Ok(message) => message,
-            Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => {
-                let path = file.path.clone();
-                let error = SourceError::Io {
-                    action: "read",
-                    path,
-                    source: std::io::Error::other("the reading thread died"),
-                };
-                return Ok(Read::Done(Counts::default(), Box::new(Ended::failed(error))));
-            }
-        };
-        match message {
-            Message::Again => return Ok(Read::Again),
-            Message::Found(mut found, novelty) => {
-                ignore_networks(&mut found, config, &mut counts);
-                if batch.is_none()
-                    && let Some(store) = store.take()
-                {
-                    batch = Some(begin(store, log, file, novelty)?);
-                }
-                if let Some((batch, generation)) = &mut batch {
-                    add(&found, (batch, *generation), novelty, &mut counts)?;
-                }
-            }
-            Message::Ended(ended) => {
-                let Some(progress) = &ended.progress else {
-                    return Ok(Read::Done(Counts::default(), ended));
-                };
-                if batch.is_none()
-                    && let Some(store) = store.take()
-                {
-                    batch = Some(begin(store, log, file, Novelty::New)?);
-                }
-                if let Some((batch, generation)) = batch {
-                    batch.commit(generation, (&ended.path, &ended.stamp), progress)?;
-                }
-                return Ok(Read::Done(counts, ended));
-            }
-        }
+/// Starts the threads that read; gives the files in their order, each with its findings to come.
+fn start_readers(host: &Host, readings: Vec<Reading>, bytes_read: &Arc<AtomicU64>) -> Vec<File> {
+    let mut jobs = VecDeque::new();
+    let mut files = Vec::new();
+    for reading in readings {
+        let (sender, messages) = sync_channel(QUEUE);
+        files.push(File { path: reading.path.clone(), known: reading.known, messages });
+        jobs.push_back(Job { reading, sender });
     }
-}
-
-/// A transaction, and the generation it is about: a copy that differs is one of its own.
-fn begin<'s>(
-    store: &'s mut Store,
-    log: &Path,
-    file: &File,
-    novelty: Novelty,
-) -> Result<(Batch<'s>, i64), StoreError> {
-    let mut batch = store.begin()?;
-    let generation = match file.known.filter(|_| novelty == Novelty::New) {
-        Some(id) => id,
-        None => batch.new_generation(log)?,
-    };
-    Ok((batch, generation))
-}
-
-fn add(
-    found: &Findings,
-    (batch, generation): (&mut Batch<'_>, i64),
-    novelty: Novelty,
-    counts: &mut Counts,
-) -> Result<(), StoreError> {
-    counts.failures += batch.add(found, generation, novelty)?;
-    counts.lines += found.lines;
-    counts.logins += found.logins.total();
-    counts.puzzles += found.puzzles;
-    counts.cut_lines += found.cut_lines;
-    let room = 5_usize.saturating_sub(counts.puzzle_samples.len());
-    counts.puzzle_samples.extend(found.puzzle_samples.iter().take(room).cloned());
-    Ok(())
-}
-
-fn ignore_networks(found: &mut Findings, config: &Config, counts: &mut Counts) {
-    let ignored = &config.detect.ignore_networks;
-    if !ignored.is_empty() {
-        let before = found.failures.len();
-        found.failures.retain(|f| !ignored.iter().any(|network| network.contains(&f.address)));
-        counts.ignored += (before - found.failures.len()) as u64;
-    }
-}
-
-fn start_readers(host: &Host, jobs: VecDeque<Job>, bytes_read: &Arc<AtomicU64>, count: usize) {
     let jobs = Arc::new(Mutex::new(jobs));
-    for _ in 0..host.threads.min(count) {
+    for _ in 0..host.threads.min(files.len()) {
         let (jobs, host, bytes_read) = (jobs.clone(), host.clone(), bytes_read.clone());
         // Not joined: a thread that waits for standard input must not keep the process from ending.
         std::thread::spawn(move || reader::work(&jobs, &host, &bytes_read));
     }
+    files
 }
 
 /// Finds the file of which the Python program had read `offset` bytes, and passes over what it

@@ -150,7 +150,7 @@ impl<'s> FileReader<'s> {
 
     fn read(&mut self, host: &Host, may_restart: bool) -> Flow {
         while !host.stopping() {
-            let block = match self.opened.blocks.next() {
+            let block = match self.opened.blocks.next_block() {
                 Ok(Some(block)) => block,
                 Ok(None) => break,
                 Err(error) => return Flow::Fail(self.opened.error(error)),

@@ -57,7 +57,7 @@ impl<R: Read> Blocks<R> {
     }
 
     /// The next block; `None` at the end of what can be read.
-    pub fn next(&mut self) -> io::Result<Option<Block<'_>>> {
+    pub fn next_block(&mut self) -> io::Result<Option<Block<'_>>> {
         self.buffer.copy_within(self.unread..self.filled, 0);
         self.filled -= self.unread;
         self.unread = 0;
@@ -197,7 +197,7 @@ mod tests {
     fn blocks(text: &[u8], step: usize, last_line: LastLine) -> (Vec<u8>, u64, Edges, usize) {
         let mut blocks = Blocks::new(Slow(text, step), 0, Edges::default(), last_line);
         let (mut all, mut cut) = (Vec::new(), 0);
-        while let Some(block) = blocks.next().unwrap() {
+        while let Some(block) = blocks.next_block().unwrap() {
             all.extend_from_slice(block.bytes);
             cut += usize::from(block.cut);
         }

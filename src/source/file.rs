@@ -35,6 +35,7 @@ pub struct Reading {
 
 impl Reading {
     /// The same again, but for a stream, which cannot be read twice.
+    #[must_use]
     pub fn again(&self) -> Self {
         Self {
             path: self.path.clone(),

@@ -36,14 +36,13 @@ pub fn place(base: &OsStr, name: &OsStr) -> Option<Place> {
         return Some(Place { age: Age::Live, stem: base.to_vec() });
     }
     let stem = COMPRESSED.iter().find_map(|end| name.strip_suffix(*end)).unwrap_or(name);
-    let mark = match stem.strip_prefix(base) {
-        Some(mark) => mark,
+    let mark = if let Some(mark) = stem.strip_prefix(base) {
+        mark
+    } else {
         // `extension .log`: the mark stands before it.
-        None => {
-            let dot = base.iter().rposition(|b| *b == b'.').filter(|dot| *dot > 0)?;
-            let (start, extension) = base.split_at_checked(dot)?;
-            stem.strip_prefix(start)?.strip_suffix(extension)?
-        }
+        let dot = base.iter().rposition(|b| *b == b'.').filter(|dot| *dot > 0)?;
+        let (start, extension) = base.split_at_checked(dot)?;
+        stem.strip_prefix(start)?.strip_suffix(extension)?
     };
     let (separator, mark) = mark.split_first()?;
     let digits = mark.first()?.is_ascii_digit() && mark.last()?.is_ascii_digit();

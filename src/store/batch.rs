@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBeh
 
 use super::StoreError;
 use crate::event::{Failure, Findings, Logins, Manner};
-use crate::position::{Progress, Stamp};
+use crate::position::{Fingerprint, Progress, Stamp};
 use crate::untrusted::Untrusted;
 
 /// How many manners are remembered within a transaction; attackers invent mechanisms.
@@ -137,9 +137,9 @@ impl<'s> Batch<'s> {
             stamp.modified_ns,
             progress.offset.cast_signed(),
             progress.lines.cast_signed(),
-            progress.head.length as i64,
+            length(&progress.head),
             progress.head.hash,
-            progress.tail.length as i64,
+            length(&progress.tail),
             progress.tail.hash,
             progress.unfinished,
             progress.last_time.map(Timestamp::as_second),
@@ -229,6 +229,11 @@ fn as_the_python_program_cut_it(user: &Untrusted) -> Untrusted {
     let bytes = user.as_bytes();
     let end = bytes.iter().position(|b| *b == b',').unwrap_or(bytes.len());
     bytes.get(..end).unwrap_or(bytes).trim_ascii().into()
+}
+
+/// The length of a fingerprint, which is small.
+fn length(fingerprint: &Fingerprint) -> i64 {
+    i64::try_from(fingerprint.length).unwrap_or(i64::MAX)
 }
 
 /// An address as the store keeps it: its bytes.

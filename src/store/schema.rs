@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-/// Marks the file as ours (`file(1)` shows it): "MLSn".
+/// Marks the file as ours (file(1) shows it): `MLSn`.
 const APPLICATION_ID: i64 = 0x4d4c_536e;
 
 /// What brings a store from version n to n + 1, for each n; `PRAGMA user_version` holds n.
@@ -104,7 +104,8 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Version> 
             transaction.execute_batch(step)?;
         }
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+        let version = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }
     Ok(Version::Ours)

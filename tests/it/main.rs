@@ -1,4 +1,12 @@
 //! Whole runs of the real program, each in a folder of its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test should stop at the first surprise"
+)]
 
 mod command_line;
 mod corpus;

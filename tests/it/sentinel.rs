@@ -1,7 +1,6 @@
 //! A mail server's log, our program and its folders, in a scratch folder that goes with the test.
 
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -187,9 +186,4 @@ pub fn failure(stamp: &str, address: &str, user: &str) -> Vec<u8> {
          authentication failed: (reason unavailable), sasl_username={user}\n"
     )
     .into_bytes()
-}
-
-/// A path as text.
-pub fn text(path: &Path) -> String {
-    String::from_utf8(path.as_os_str().as_bytes().to_vec()).unwrap()
 }

@@ -155,7 +155,7 @@ fn an_empty_new_log_after_a_rotation_is_fine() {
 #[test]
 fn a_binary_file_is_no_log_and_that_is_said() {
     let junk: Vec<u8> =
-        (0..100_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        (0..100_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[2]).collect();
     let sentinel = Sentinel::default().file("mail.log", junk);
     sentinel.run().exits(1).says("is not a mail log");
     assert_eq!(sentinel.rows(), "");

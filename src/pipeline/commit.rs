@@ -1,0 +1,140 @@
+//! The committing side of a run: the findings of one file, in one transaction.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::event::{Findings, Puzzle};
+use crate::host::Host;
+use crate::source::SourceError;
+use crate::store::{Batch, Novelty, Store, StoreError};
+
+use super::reader::{Ended, Message};
+
+/// A file that is being read.
+pub(super) struct File {
+    pub(super) path: PathBuf,
+    /// The generation it continues.
+    pub(super) known: Option<i64>,
+    pub(super) messages: Receiver<Message>,
+}
+
+/// What was committed of one file.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) lines: u64,
+    pub(super) failures: u64,
+    pub(super) logins: u64,
+    pub(super) ignored: u64,
+    pub(super) puzzles: u64,
+    pub(super) puzzle_samples: Vec<Puzzle>,
+    pub(super) cut_lines: u64,
+}
+
+pub(super) enum Committed {
+    Done(Counts, Box<Ended>),
+    /// The reader starts over: what it sent so far is void.
+    Again,
+    Interrupted,
+}
+
+/// One transaction: everything that the reader of one file sends.
+pub(super) fn file(
+    store: &mut Store,
+    (log, file): (&Path, &File),
+    (host, config): (&Host, &Config),
+    tick: &mut dyn FnMut(),
+) -> Result<Committed, StoreError> {
+    let mut batch: Option<(Batch<'_>, i64)> = None;
+    let mut counts = Counts::default();
+    let mut store = Some(store);
+    loop {
+        let message = file.messages.recv_timeout(Duration::from_millis(100));
+        tick();
+        if host.stopping() {
+            return Ok(Committed::Interrupted);
+        }
+        let message = match message {
+            Ok(message) => message,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => {
+                let path = file.path.clone();
+                let error = SourceError::Io {
+                    action: "read",
+                    path,
+                    source: std::io::Error::other("the reading thread died"),
+                };
+                return Ok(Committed::Done(Counts::default(), Box::new(Ended::failed(error))));
+            }
+        };
+        match message {
+            Message::Again => return Ok(Committed::Again),
+            Message::Found(mut found, novelty) => {
+                ignore_networks(&mut found, config, &mut counts);
+                if batch.is_none()
+                    && let Some(store) = store.take()
+                {
+                    batch = Some(begin(store, log, file, novelty)?);
+                }
+                if let Some((batch, generation)) = &mut batch {
+                    add(&found, (batch, *generation), novelty, &mut counts)?;
+                }
+            }
+            Message::Ended(ended) => {
+                let Some(progress) = &ended.progress else {
+                    return Ok(Committed::Done(Counts::default(), ended));
+                };
+                if batch.is_none()
+                    && let Some(store) = store.take()
+                {
+                    batch = Some(begin(store, log, file, Novelty::New)?);
+                }
+                if let Some((batch, generation)) = batch {
+                    batch.commit(generation, (&ended.path, &ended.stamp), progress)?;
+                }
+                return Ok(Committed::Done(counts, ended));
+            }
+        }
+    }
+}
+
+/// A transaction, and the generation it is about: a copy that differs is one of its own.
+fn begin<'s>(
+    store: &'s mut Store,
+    log: &Path,
+    file: &File,
+    novelty: Novelty,
+) -> Result<(Batch<'s>, i64), StoreError> {
+    let mut batch = store.begin()?;
+    let generation = match file.known.filter(|_| novelty == Novelty::New) {
+        Some(id) => id,
+        None => batch.new_generation(log)?,
+    };
+    Ok((batch, generation))
+}
+
+fn add(
+    found: &Findings,
+    (batch, generation): (&mut Batch<'_>, i64),
+    novelty: Novelty,
+    counts: &mut Counts,
+) -> Result<(), StoreError> {
+    counts.failures += batch.add(found, generation, novelty)?;
+    counts.lines += found.lines;
+    counts.logins += found.logins.total();
+    counts.puzzles += found.puzzles;
+    counts.cut_lines += found.cut_lines;
+    let room = 5_usize.saturating_sub(counts.puzzle_samples.len());
+    counts.puzzle_samples.extend(found.puzzle_samples.iter().take(room).cloned());
+    Ok(())
+}
+
+fn ignore_networks(found: &mut Findings, config: &Config, counts: &mut Counts) {
+    let ignored = &config.detect.ignore_networks;
+    if !ignored.is_empty() {
+        let before = found.failures.len();
+        found.failures.retain(|f| !ignored.iter().any(|network| network.contains(&f.address)));
+        counts.ignored += (before - found.failures.len()) as u64;
+    }
+}
