@@ -80,12 +80,8 @@ fn in_words(summary: &Summary, took: std::time::Duration) -> String {
         "{} read: {} recorded, {}, {}{ignored}; {seconds:.2} s",
         plural(summary.lines, "line", "lines"),
         plural(summary.failures, "failed login", "failed logins"),
-        plural(summary.logins, "message of users who logged in", "messages of users who logged in"),
-        plural(
-            summary.puzzles,
-            "line that looks like a login but matches no rule",
-            "lines that look like logins but match no rule"
-        ),
+        plural(summary.logins, "message of a logged-in user", "messages of logged-in users"),
+        plural(summary.puzzles, "line not understood", "lines not understood"),
     )
 }
 
