@@ -1,8 +1,5 @@
 //! The house keeps its order: every file says what it is for, stages stay apart, files stay small.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test should stop at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a test should stop at the first surprise")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@
 //! has checked, a mechanism that is not a plain token has no user, and the reason of a plain one
 //! is the server's. Samples, good and hostile: `tests/corpus/postfix.txt`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use memchr::memmem;
 
@@ -203,9 +203,32 @@ fn client(text: &[u8], rule: Rule) -> Result<Client<'_>, Near<'_>> {
 
 /// Reads an address as Postfix prints it; a link-local one may carry its interface (`fe80::1%eth0`).
 fn address(written: &[u8]) -> Option<IpAddr> {
+    if let Some(v4) = dotted_quad(written) {
+        return Some(v4.into());
+    }
     let end = memchr::memchr(b'%', written).unwrap_or(written.len());
     let text = std::str::from_utf8(written.get(..end)?).ok()?;
     text.parse().ok().map(canonical)
+}
+
+/// Most clients are IPv4; this takes a fraction of what the standard library's parser does.
+fn dotted_quad(written: &[u8]) -> Option<Ipv4Addr> {
+    let (mut bits, mut octet, mut digits, mut dots) = (0_u32, 0_u32, 0, 0);
+    for byte in written {
+        match byte {
+            // No leading zero, as in the standard library.
+            b'0'..=b'9' if digits < 3 && (digits == 0 || octet > 0) => {
+                octet = octet * 10 + u32::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && octet < 256 && dots < 3 => {
+                bits = bits << 8 | octet;
+                (octet, digits, dots) = (0, 0, dots + 1);
+            }
+            _ => return None,
+        }
+    }
+    (dots == 3 && digits > 0 && octet < 256).then(|| Ipv4Addr::from_bits(bits << 8 | octet))
 }
 
 /// What follows the colon; Postfix before 2.3 wrote none, and journald drops blanks at the end.
@@ -234,4 +257,34 @@ fn split_once<'a>(text: &'a [u8], part: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
     memmem::find(text, part).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_the_standard_library_reads_them() {
+        for text in [
+            "1.2.3.4",
+            "255.255.255.255",
+            "0.0.0.0",
+            "256.1.1.1",
+            "01.2.3.4",
+            "1.2.3",
+            "1.2.3.4.5",
+            "1..2.3",
+            "1.2.3.4 ",
+            "a.2.3.4",
+            "",
+            "1.2.3.1000",
+            "::1",
+            "::ffff:1.2.3.4",
+            "2001:db8::1",
+            "00.0.0.0",
+        ] {
+            let expected = text.parse().ok().map(canonical);
+            assert_eq!(address(text.as_bytes()), expected, "{text}");
+        }
+    }
 }

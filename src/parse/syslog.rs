@@ -3,7 +3,7 @@
 //! Three layouts, by rsyslog's template names: `TraditionalFileFormat` (BSD), `FileFormat`
 //! (RFC 3339 stamp, else the same) and `SyslogProtocol23Format` (RFC 5424).
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use super::time::{self, Stamp};
 
@@ -78,16 +78,14 @@ pub fn header(line: &[u8]) -> Result<Header<'_>, NoHeader<'_>> {
         let (times, message) = repeated(message);
         return Ok(Header { layout, stamp, host, program, process, times, message });
     }
-    let tag = memchr(b':', rest).and_then(|colon| rest.split_at_checked(colon));
-    let (tag, after) = tag
-        .filter(|(tag, _)| !tag.contains(&b' '))
-        .ok_or(stop(rest, "a program name and a colon"))?;
+    let end = memchr2(b':', b' ', rest).unwrap_or(rest.len());
+    let (tag, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+    let after = after.strip_prefix(b":").ok_or(stop(rest, "a program name and a colon"))?;
     let (program, process) = match memchr(b'[', tag).and_then(|at| tag.split_at_checked(at)) {
         Some((program, [b'[', process @ .., b']'])) => (program, process),
         _ => (tag, &[][..]),
     };
-    let message = after.strip_prefix(b":").unwrap_or(after);
-    let (times, message) = repeated(message.strip_prefix(b" ").unwrap_or(message));
+    let (times, message) = repeated(after.strip_prefix(b" ").unwrap_or(after));
     Ok(Header { layout, stamp, host, program, process, times, message })
 }
 

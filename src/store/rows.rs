@@ -34,7 +34,7 @@ impl<'c> Chunk<'c> {
             rows: rows(),
             last: 0,
             count: 0,
-            dates: Dates { zone, minute: None },
+            dates: Dates { zone, hour: None, text: String::new() },
             servers: Shared { connection, sql: server, absent: ["null"], known: HashMap::new() },
             origins: Shared {
                 connection,
@@ -131,22 +131,34 @@ fn written<'r>(bytes: &[u8], room: &'r mut [u8; 45]) -> &'r [u8] {
     room.get(..length).unwrap_or_default()
 }
 
-/// Writes times as the CSV has them, once for each minute.
+/// Writes times as the CSV has them; the zone is asked once for each local hour.
 struct Dates {
     zone: TimeZone,
-    minute: Option<(i64, String)>,
+    /// The first second of a local hour without a change of offset, and its text up to the minute.
+    hour: Option<(i64, String)>,
+    text: String,
 }
 
 impl Dates {
     fn local_minute(&mut self, second: i64) -> &str {
-        let minute = second.div_euclid(60);
-        if self.minute.as_ref().is_none_or(|(last, _)| *last != minute) {
-            let local =
-                Timestamp::from_second(second).unwrap_or_default().to_zoned(self.zone.clone());
-            let text = local.strftime("%Y-%m-%d %H:%M").to_string();
-            self.minute = Some((minute, text));
+        let known = self.hour.as_ref().filter(|(start, _)| (0..3600).contains(&(second - start)));
+        if let Some((start, hour)) = known {
+            self.text.clone_from(hour);
+            let minute = u8::try_from((second - start) / 60).unwrap_or_default();
+            self.text.extend([minute / 10, minute % 10].map(|digit| char::from(b'0' + digit)));
+            return &self.text;
         }
-        self.minute.as_ref().map_or("", |(_, text)| text)
+        let time = Timestamp::from_second(second).unwrap_or_default();
+        let local = time.to_zoned(self.zone.clone());
+        self.text = local.strftime("%Y-%m-%d %H:%M").to_string();
+        let start = second - i64::from(local.minute()) * 60 - i64::from(local.second());
+        let offset_at =
+            |second| Timestamp::from_second(second).map(|time| self.zone.to_offset(time)).ok();
+        let steady =
+            [start, start + 3599].map(offset_at).iter().all(|o| *o == Some(local.offset()));
+        let hour = self.text.get(..self.text.len() - 2).unwrap_or_default();
+        self.hour = steady.then(|| (start, hour.to_owned()));
+        &self.text
     }
 }
 
@@ -173,5 +185,30 @@ impl From<csv::Error> for ChunkError {
 impl From<io::Error> for ChunkError {
     fn from(error: io::Error) -> Self {
         Self::Render(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_zone_also_where_its_clock_is_set() {
+        // Lord Howe Island moves its clock by half an hour, Kathmandu is 5:45 ahead.
+        for (zone, around) in [
+            ("Europe/Berlin", "2026-10-25T00:00:00Z"),
+            ("Europe/Berlin", "2026-03-29T00:00:00Z"),
+            ("Australia/Lord_Howe", "2026-04-04T14:00:00Z"),
+            ("Asia/Kathmandu", "2026-01-01T18:00:00Z"),
+        ] {
+            let zone = TimeZone::get(zone).unwrap();
+            let mut dates = Dates { zone: zone.clone(), hour: None, text: String::new() };
+            let around: Timestamp = around.parse().unwrap();
+            for second in (-7200..7200).step_by(37).chain((-7200..7200).rev().step_by(613)) {
+                let time = Timestamp::from_second(around.as_second() + second).unwrap();
+                let expected = time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
+                assert_eq!(dates.local_minute(time.as_second()), expected);
+            }
+        }
     }
 }
