@@ -131,7 +131,7 @@ impl<'a> Explainer<'a> {
         while let Some(block) = blocks.next_block()? {
             for line in block.bytes.split_inclusive(|b| matches!(b, b'\n' | 0)) {
                 if self.host.stopping() {
-                    return Ok(());
+                    return Err(io::Error::other("interrupted"));
                 }
                 let line = line.strip_suffix(b"\n").or(line.strip_suffix(b"\0")).unwrap_or(line);
                 self.line(line, out)?;

@@ -6,18 +6,21 @@ use log::LevelFilter;
 
 use super::args::Args;
 use super::progress::Bar;
-use crate::config::Config;
+use crate::config::{Config, Note};
 use crate::exit::Status;
 use crate::host::Host;
 use crate::oplog::OperationalLog;
 use crate::pipeline::{self, RunError, Summary};
 use crate::store::StoreError;
 
-pub(super) fn run(host: &Host, args: &Args, config: &Config) -> Status {
+pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -> Status {
     let started = std::time::Instant::now();
     let mut bar = Bar::new(!args.no_progress && !args.quiet);
     let log_failed = start_log(host, args, config, &bar);
     log::info!("=== Start of MailLogSentinel v{} ===", env!("CARGO_PKG_VERSION"));
+    for note in odd {
+        log::warn!("{note}");
+    }
     if config.detect.dovecot {
         log::warn!("Dovecot's own logins are not read yet in this version; Postfix's are");
     }
@@ -36,7 +39,7 @@ fn start_log(host: &Host, args: &Args, config: &Config, bar: &Bar) -> bool {
     let stderr = match (args.verbose, args.quiet) {
         (true, _) => LevelFilter::Debug,
         (_, true) => LevelFilter::Warn,
-        _ => config.general.log_level.min(LevelFilter::Info),
+        _ => config.general.log_level,
     };
     let bar = bar.clone();
     let around = Box::new(move |write: &mut dyn FnMut()| bar.aside(write));

@@ -10,7 +10,7 @@ use std::io::Write;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Note};
 use crate::exit::Status;
 use crate::host::Host;
 
@@ -38,19 +38,19 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
     }
     match &args.command {
         Some(Command::Explain(explain)) => explain::run(host, explain),
-        _ => with_config(&args, |config| extract::run(host, &args, config)),
+        _ => with_config(&args, |config, odd| extract::run(host, &args, (config, odd))),
     }
 }
 
-/// Loads the configuration, tells what is wrong or odd with it, and goes on if it is usable.
-fn with_config(args: &Args, then: impl FnOnce(&Config) -> Status) -> Status {
+/// Loads the configuration, and goes on with it and what is odd about it, if it is usable.
+fn with_config(args: &Args, then: impl FnOnce(&Config, &[Note]) -> Status) -> Status {
     let (loaded, warnings) = config::load(args.config.as_deref(), &args.set);
-    for warning in &warnings {
-        say("warning", &warning.to_string());
-    }
     match loaded {
-        Ok(config) => then(&config),
+        Ok(config) => then(&config, &warnings),
         Err(mistakes) => {
+            for warning in &warnings {
+                say("warning", &warning.to_string());
+            }
             for mistake in &mistakes {
                 say("error", &mistake.to_string());
             }

@@ -39,6 +39,10 @@ impl Bar {
 
 impl Progress for Bar {
     fn bytes(&mut self, done: u64, total: u64) {
+        // Nobody knows how much standard input holds.
+        if total == 0 {
+            return;
+        }
         if self.0.length() != Some(total) {
             self.0.set_length(total);
         }

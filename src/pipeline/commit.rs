@@ -17,6 +17,8 @@ pub(super) struct File {
     pub(super) path: PathBuf,
     /// The generation it continues.
     pub(super) known: Option<i64>,
+    /// The Python program's offset is of it.
+    pub(super) ends_takeover: bool,
     pub(super) messages: Receiver<Message>,
 }
 
@@ -90,7 +92,10 @@ pub(super) fn file(
                 {
                     batch = Some(begin(store, log, file, Novelty::New)?);
                 }
-                if let Some((batch, generation)) = batch {
+                if let Some((mut batch, generation)) = batch {
+                    if file.ends_takeover {
+                        batch.end_takeover()?;
+                    }
                     batch.commit(generation, (&ended.path, &ended.stamp), progress)?;
                 }
                 return Ok(Committed::Done(counts, ended));

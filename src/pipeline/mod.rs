@@ -87,10 +87,10 @@ pub fn run(host: &Host, config: &Config, progress: &mut dyn Progress) -> Result<
     let store = Store::open(&paths.state_dir)?;
     let mut run = Run { host, config, store, summary: Summary::default() };
     // What an earlier run could not finish comes first, so that rows keep the order of the log.
-    let offset = run.take_over()?;
+    run.take_over()?;
     run.store.project(&paths.csv, &host.zone)?;
-    for (at, log) in paths.mail_logs.iter().enumerate() {
-        run.read_log(log, offset.filter(|_| at == 0), progress)?;
+    for log in &paths.mail_logs {
+        run.read_log(log, progress)?;
         if host.stopping() {
             run.summary.interrupted = true;
             return Ok(run.summary);
@@ -115,13 +115,13 @@ struct Run<'h> {
 
 impl Run<'_> {
     /// In a new store: imports the CSV that is there and finds the Python program's offset.
-    fn take_over(&mut self) -> Result<Option<u64>, StoreError> {
+    fn take_over(&mut self) -> Result<(), StoreError> {
         let paths = &self.config.paths;
         if !self.store.is_new()? {
-            return Ok(None);
+            return Ok(());
         }
         let offset = legacy::offset(&paths.python_state_dirs)?;
-        let imported = self.store.import_csv(&paths.csv, &self.host.zone)?;
+        let imported = self.store.take_over(&paths.csv, offset, &self.host.zone)?;
         if imported.rows > 0 {
             log::info!("Took over {} rows of {}", imported.rows, paths.csv.display());
         }
@@ -135,16 +135,11 @@ impl Run<'_> {
                 self.warn(format!("{csv}:{line}: {what}"));
             }
         }
-        Ok(offset)
+        Ok(())
     }
 
     /// Reads what is new of `log`.
-    fn read_log(
-        &mut self,
-        log: &MailLog,
-        offset: Option<u64>,
-        progress: &mut dyn Progress,
-    ) -> Result<(), StoreError> {
+    fn read_log(&mut self, log: &MailLog, progress: &mut dyn Progress) -> Result<(), StoreError> {
         let path = match log {
             MailLog::File(path) => path.clone(),
             MailLog::Stdin => PathBuf::from("-"),
@@ -157,9 +152,11 @@ impl Run<'_> {
             }
         };
         let known = self.store.generations(&path)?;
-        let planned = match log {
-            MailLog::Stdin => rotation::plan_stream(Box::new(std::io::stdin()), &known),
-            _ => Ok(rotation::plan(&path, &known)),
+        let planned = if *log == MailLog::Stdin {
+            rotation::plan_stream(Box::new(std::io::stdin()), &known)
+        } else {
+            let others = self.store.generations_of_others(&path)?;
+            Ok(rotation::plan(&path, &known, &others))
         };
         let mut plan = match planned {
             Ok(plan) => plan,
@@ -174,7 +171,10 @@ impl Run<'_> {
         if plan.live_missing && !plan.readings.is_empty() && *log != MailLog::Stdin {
             self.warn(format!("{} does not exist just now; its rotations do", path.display()));
         }
-        if let Some(offset) = offset.filter(|_| known.is_empty()) {
+        // The Python program knew one log only.
+        if self.config.paths.mail_logs.first() == Some(log)
+            && let Some(offset) = self.store.offset_to_take_over()?
+        {
             take_over_offset(&mut plan.readings, offset);
         }
         self.read_plan(&path, plan, progress)
@@ -259,6 +259,11 @@ impl Run<'_> {
     }
 
     fn source_error(&mut self, error: &SourceError) {
+        if error.is_passing() {
+            let hint = error.hint().unwrap_or_default();
+            return self
+                .warn(format!("{}\n  hint: {hint}", for_terminal(error.to_string().as_bytes())));
+        }
         self.error(&error.to_string(), error.hint().as_deref());
     }
 
@@ -281,7 +286,9 @@ fn start_readers(host: &Host, readings: Vec<Reading>, bytes_read: &Arc<AtomicU64
     let mut files = Vec::new();
     for reading in readings {
         let (sender, messages) = sync_channel(QUEUE);
-        files.push(File { path: reading.path.clone(), known: reading.known, messages });
+        let ends_takeover = matches!(reading.from, From::TakenOver(bytes) if bytes < u64::MAX);
+        let (path, known) = (reading.path.clone(), reading.known);
+        files.push(File { path, known, ends_takeover, messages });
         jobs.push_back(Job { reading, sender });
     }
     let jobs = Arc::new(Mutex::new(jobs));
@@ -305,6 +312,9 @@ fn take_over_offset(readings: &mut [Reading], offset: u64) {
     let holder = readings.iter().rposition(|r| r.stamp.size >= offset || compressed(r));
     let Some(holder) = holder else { return };
     for (at, reading) in readings.iter_mut().enumerate().take(holder + 1) {
+        if reading.from != From::Start {
+            continue;
+        }
         reading.from = From::TakenOver(if at == holder { offset } else { u64::MAX });
     }
 }

@@ -68,7 +68,9 @@ struct Seen {
 }
 
 /// Plans the reading of `log`, of which the generations in `known` were read before.
-pub fn plan(log: &Path, known: &[Generation]) -> Plan {
+///
+/// `others` are those of other logs: a file that two logs claim is read for one of them.
+pub fn plan(log: &Path, known: &[Generation], others: &[Generation]) -> Plan {
     let mut plan = Plan::default();
     let mut found = list(log, known, &mut plan.errors);
     plan.live_missing = !found.iter().any(|f| f.place.age == Age::Live);
@@ -88,7 +90,7 @@ pub fn plan(log: &Path, known: &[Generation]) -> Plan {
     for (at, found) in found.into_iter().enumerate() {
         let may_grow = found.place.age == Age::Live || Some(at) == newest_rotation;
         let last_line = if may_grow { LastLine::Waits } else { LastLine::IsWhole };
-        match look(found, known, last_line) {
+        match look(found, (known, others), last_line) {
             Ok(file) => seen.push((file, last_line)),
             Err(error) => plan.errors.push(error),
         }
@@ -177,7 +179,11 @@ fn sort(found: &mut [Found]) {
 }
 
 /// Looks into a file: which generation it is, and what of it is new.
-fn look(found: Found, known: &[Generation], last_line: LastLine) -> Result<Seen, SourceError> {
+fn look(
+    found: Found,
+    (known, others): (&[Generation], &[Generation]),
+    last_line: LastLine,
+) -> Result<Seen, SourceError> {
     let unchanged = known.iter().rposition(|g| g.stamp == found.stamp);
     if let Some(at) = unchanged {
         let progress = known.get(at).map(|g| &g.progress);
@@ -199,7 +205,13 @@ fn look(found: Found, known: &[Generation], last_line: LastLine) -> Result<Seen,
         (Some((at, g)), _) if g.progress.offset == found.stamp.size && plain => (Some(at), None),
         (Some((at, g)), _) => (Some(at), Some(From::After(g.progress.clone()))),
         (None, Some((at, g))) => (Some(at), Some(From::Again { since: g.progress.last_time })),
-        (None, None) => (None, Some(From::Start)),
+        (None, None) => {
+            let same = |g: &Generation| {
+                let alike = g.progress.head.starts(&head);
+                alike && (!plain || file::ends_as_read(&found.path, &g.progress))
+            };
+            (None, Some(From::Start).filter(|_| !others.iter().any(same)))
+        }
     };
     let alike = alike().map(|(at, _)| at).collect();
     Ok(Seen { found, plain, head, known, alike, from })

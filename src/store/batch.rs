@@ -120,6 +120,12 @@ impl<'s> Batch<'s> {
         Ok(())
     }
 
+    /// The file that the Python program's offset is of has been read.
+    pub fn end_takeover(&mut self) -> Result<(), StoreError> {
+        let done = self.transaction.execute("DELETE FROM takeover", []);
+        done.map(drop).map_err(|e| self.error(e))
+    }
+
     /// Notes how far generation `id`, now at `path`, was read, and commits.
     pub fn commit(
         self,

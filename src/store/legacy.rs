@@ -50,60 +50,85 @@ pub fn offset(folders: &[PathBuf]) -> Result<Option<u64>, StoreError> {
 }
 
 impl Store {
-    /// Imports the rows of the CSV at `path`, marked as such, and continues it from its end.
-    ///
-    /// For a new store only. Does nothing if there is no such file.
-    pub fn import_csv(&mut self, path: &Path, zone: &TimeZone) -> Result<Imported, StoreError> {
+    /// Imports the rows of the CSV at `path`, if there is one, marked as such, and continues it from
+    /// its end; remembers the Python program's `offset`. For a new store only.
+    pub fn take_over(
+        &mut self,
+        path: &Path,
+        offset: Option<u64>,
+        zone: &TimeZone,
+    ) -> Result<Imported, StoreError> {
         let io = |source| StoreError::Io { action: "read", path: path.to_owned(), source };
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Imported::default());
-            }
-            Err(source) => return Err(io(source)),
-        };
-        let meta = file.metadata().map_err(io)?;
-        if !meta.is_file() {
-            return Err(StoreError::NotAFile(path.to_owned()));
-        }
         let database = self.path.clone();
         let write =
             |source| StoreError::Database { action: "write", path: database.clone(), source };
         let transaction = self.connection.transaction().map_err(write)?;
+        if let Some(offset) = offset {
+            let sql = "INSERT INTO takeover VALUES (?)";
+            transaction.execute(sql, [offset.cast_signed()]).map_err(write)?;
+        }
         let mut imported = Imported::default();
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(b';')
-            .has_headers(false)
-            .flexible(true)
-            // Python ends lines with CR LF; with `\n` alone the reader's line numbers are right.
-            .terminator(csv::Terminator::Any(b'\n'))
-            .from_reader(BufReader::new(file).take(meta.size()));
-        let mut record = csv::ByteRecord::new();
-        while reader.read_byte_record(&mut record).map_err(|e| io(e.into()))? {
-            if record.get(0) == Some(b"server") && record.get(1) == Some(b"date") {
-                continue;
-            }
-            match row(&record, zone) {
-                Ok(row) => {
-                    insert(&transaction, &row).map_err(write)?;
-                    imported.rows += 1;
+        // A CSV that is not there counts as an empty one that went away.
+        let (mut device, mut inode, mut length) = (0, 0, 0);
+        match File::open(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(io(source)),
+            Ok(file) => {
+                let meta = file.metadata().map_err(io)?;
+                if !meta.is_file() {
+                    return Err(StoreError::NotAFile(path.to_owned()));
                 }
-                Err(what) => {
-                    imported.bad_count += 1;
-                    if imported.bad.len() < BAD_SAMPLES {
-                        let line = record.position().map_or(0, csv::Position::line);
-                        imported.bad.push((line, what));
-                    }
+                (device, inode, length) = (meta.dev(), meta.ino(), meta.size());
+                let mut reader = reader(BufReader::new(file).take(length));
+                let mut record = csv::ByteRecord::new();
+                while reader.read_byte_record(&mut record).map_err(|e| io(e.into()))? {
+                    imported.add(&record, zone, &transaction).map_err(write)?;
                 }
             }
         }
-        let mark =
-            params![meta.dev().cast_signed(), meta.ino().cast_signed(), meta.size().cast_signed()];
+        let mark = params![device.cast_signed(), inode.cast_signed(), length.cast_signed()];
         let sql = "INSERT INTO csv SELECT ?, ?, ?, coalesce(max(id), 0) FROM failure";
         transaction.execute(sql, mark).map_err(write)?;
         transaction.commit().map_err(write)?;
         Ok(imported)
     }
+}
+
+impl Imported {
+    fn add(
+        &mut self,
+        record: &csv::ByteRecord,
+        zone: &TimeZone,
+        connection: &rusqlite::Connection,
+    ) -> rusqlite::Result<()> {
+        // The Python program wrote a second header now and then.
+        if record.get(0) == Some(b"server") && record.get(1) == Some(b"date") {
+            return Ok(());
+        }
+        match row(record, zone) {
+            Ok(row) => {
+                insert(connection, &row)?;
+                self.rows += 1;
+            }
+            Err(what) => {
+                self.bad_count += 1;
+                if self.bad.len() < BAD_SAMPLES {
+                    self.bad.push((record.position().map_or(0, csv::Position::line), what));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn reader<R: Read>(file: R) -> csv::Reader<R> {
+    csv::ReaderBuilder::new()
+        .delimiter(b';')
+        .has_headers(false)
+        .flexible(true)
+        // Python ends lines with CR LF; with `\n` alone the reader's line numbers are right.
+        .terminator(csv::Terminator::Any(b'\n'))
+        .from_reader(file)
 }
 
 /// A row of a CSV, as the store takes it.

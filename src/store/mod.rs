@@ -132,19 +132,41 @@ impl Store {
         }
     }
 
-    /// Whether nothing was ever read into it.
+    /// Whether it never had to do with a CSV.
     pub fn is_new(&self) -> Result<bool, StoreError> {
-        let sql = "SELECT NOT EXISTS (SELECT 1 FROM generation) AND NOT EXISTS (SELECT 1 FROM csv)";
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM csv)";
         self.connection.query_row(sql, [], |row| row.get(0)).map_err(|e| self.error("read", e))
+    }
+
+    /// The Python program's offset, while the file it is of is still to be taken over.
+    pub fn offset_to_take_over(&self) -> Result<Option<u64>, StoreError> {
+        let sql = "SELECT offset FROM takeover";
+        let found = self.connection.query_row(sql, [], |row| unsigned(row, 0)).optional();
+        found.map_err(|e| self.error("read", e))
     }
 
     /// The generations of `log` that were read, the newest last.
     pub fn generations(&self, log: &Path) -> Result<Vec<Generation>, StoreError> {
-        let sql = "SELECT id, path, device, inode, size, modified_ns, offset, lines, head_length, \
-            head, tail_length, tail, unfinished, last_time, outage FROM generation \
-            WHERE log = ? ORDER BY last_time, id";
+        self.generations_where("log = ?", log)
+    }
+
+    /// The generations of all logs but `log`.
+    pub fn generations_of_others(&self, log: &Path) -> Result<Vec<Generation>, StoreError> {
+        self.generations_where("log <> ?", log)
+    }
+
+    fn generations_where(
+        &self,
+        condition: &str,
+        log: &Path,
+    ) -> Result<Vec<Generation>, StoreError> {
+        let sql = format!(
+            "SELECT id, path, device, inode, size, modified_ns, offset, lines, head_length, head, \
+             tail_length, tail, unfinished, last_time, outage FROM generation WHERE {condition} \
+             ORDER BY last_time, id"
+        );
         let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut statement = self.connection.prepare_cached(&sql)?;
             let rows = statement.query_map([log.as_os_str().as_bytes()], generation)?;
             rows.collect()
         };

@@ -72,6 +72,9 @@ CREATE TABLE login (
     PRIMARY KEY (account, network, day)
 ) WITHOUT ROWID;
 
+-- The bytes that the Python program had read, until the file they are of is taken over.
+CREATE TABLE takeover (offset INTEGER NOT NULL);
+
 -- The CSV as it was when it last held all failures up to `last_failure`.
 CREATE TABLE csv (
     device INTEGER NOT NULL,

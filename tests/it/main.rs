@@ -12,3 +12,5 @@ mod command_line;
 mod corpus;
 mod sentinel;
 mod stories;
+mod kill;
+mod disk_full;

@@ -18,7 +18,14 @@ pub struct Sentinel {
 
 impl Default for Sentinel {
     fn default() -> Self {
-        let folder = tempfile::Builder::new().prefix("sentinel-").tempdir().unwrap();
+        Self::inside(&std::env::temp_dir())
+    }
+}
+
+impl Sentinel {
+    /// The same in a scratch folder that is made in `parent`.
+    pub fn inside(parent: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("sentinel-").tempdir_in(parent).unwrap();
         let path = folder.path().display().to_string();
         let config = format!(
             "[paths]\nworking_dir = {path}/work\nstate_dir = {path}/state\nmail_log = \
@@ -27,9 +34,7 @@ impl Default for Sentinel {
         fs::write(folder.path().join("maillogsentinel.conf"), config).unwrap();
         Self { folder, settings: Vec::new(), zone: "UTC".to_owned() }
     }
-}
 
-impl Sentinel {
     /// The path of `name` in the scratch folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -388,3 +388,20 @@ fn summed_up_lines_count_as_often_as_they_say() {
     sentinel.run().exits(0);
     assert_eq!(sentinel.who(), ["203.0.113.9 null"; 3]);
 }
+
+#[test]
+fn a_file_that_two_logs_claim_is_read_once() {
+    let sentinel = Sentinel::default()
+        .file("mail.log.1", failure("2026-11-21T10:00:00Z", "203.0.113.1", "a"))
+        .file("mail.log", failure("2026-11-22T10:00:00Z", "203.0.113.2", "b"));
+    std::os::unix::fs::symlink(sentinel.path("mail.log"), sentinel.path("maillog")).unwrap();
+    let logs: Vec<_> = ["mail.log", "mail.log.1", "maillog"]
+        .map(|name| sentinel.path(name).display().to_string())
+        .into();
+    let sentinel = sentinel.set(format!("paths.mail_log={}", logs.join(", ")));
+    sentinel.run().exits(0);
+    sentinel.append("mail.log", failure("2026-11-22T11:00:00Z", "203.0.113.3", "c"));
+    sentinel.run().exits(0);
+    sentinel.run().exits(0);
+    assert_eq!(sentinel.who(), ["203.0.113.1 a", "203.0.113.2 b", "203.0.113.3 c"]);
+}
