@@ -21,12 +21,20 @@ pub struct Host {
     pub stop: Arc<AtomicBool>,
 }
 
+/// The system's zone: tzset(3) takes the file's own rules unless TZ names others. Going by the
+/// zone's name instead would cost a walk through the whole database at each start.
+fn zone() -> TimeZone {
+    let rules = std::env::var_os("TZ").is_none().then(|| std::fs::read("/etc/localtime").ok());
+    let local = rules.flatten().and_then(|rules| TimeZone::tzif("Local", &rules).ok());
+    local.unwrap_or_else(TimeZone::system)
+}
+
 impl Host {
     /// The real machine.
     pub fn real() -> Self {
         Self {
             now: Timestamp::now,
-            zone: TimeZone::system(),
+            zone: zone(),
             name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             threads: std::thread::available_parallelism().map_or(1, |n| n.get().min(4)),
             stop: Arc::default(),

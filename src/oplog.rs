@@ -7,7 +7,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -25,6 +26,7 @@ pub struct OperationalLog {
     stderr: LevelFilter,
     file_level: LevelFilter,
     file: Option<Mutex<RotatingFile>>,
+    failed: Arc<AtomicBool>,
     around_stderr: Around,
 }
 
@@ -35,7 +37,7 @@ impl OperationalLog {
         (now, zone): (fn() -> Timestamp, TimeZone),
         stderr: LevelFilter,
         around_stderr: Around,
-    ) -> (Self, Option<io::Error>) {
+    ) -> Self {
         let opened = settings.log_file.as_deref().map(|path| RotatingFile::open(path, settings));
         let (file, error) = match opened {
             Some(Ok(file)) => (Some(Mutex::new(file)), None),
@@ -43,7 +45,16 @@ impl OperationalLog {
             None => (None, None),
         };
         let file_level = settings.log_level;
-        (Self { now, zone, stderr, file_level, file, around_stderr }, error)
+        let failed = Arc::new(AtomicBool::new(error.is_some()));
+        if let (Some(error), Some(path)) = (error, &settings.log_file) {
+            complain(path, &error);
+        }
+        Self { now, zone, stderr, file_level, file, failed, around_stderr }
+    }
+
+    /// Becomes true when a line cannot be written to the file.
+    pub fn failed(&self) -> Arc<AtomicBool> {
+        self.failed.clone()
     }
 
     /// Makes this the place of `log::info!` and the like, for the rest of the process.
@@ -73,9 +84,11 @@ impl Log for OperationalLog {
         let line = format!("{stamp} {level} {message}\n");
         if record.level() <= self.file_level
             && let Some(file) = &self.file
-            && let Err(error) = file.lock().unwrap_or_else(PoisonError::into_inner).write(&line)
+            && let mut file = file.lock().unwrap_or_else(PoisonError::into_inner)
+            && let Err(error) = file.write(&line)
+            && !self.failed.swap(true, Ordering::Relaxed)
         {
-            let _ = writeln!(io::stderr(), "cannot write the operational log: {error}");
+            (self.around_stderr)(&mut || complain(&file.path, &error));
         }
         if record.level() <= self.stderr {
             (self.around_stderr)(&mut || {
@@ -85,6 +98,14 @@ impl Log for OperationalLog {
     }
 
     fn flush(&self) {}
+}
+
+fn complain(path: &Path, error: &io::Error) {
+    let hint = "make room on its disk or let the user this runs as write to it, or set `log_file` in \
+        section [general]; empty means none";
+    let path = path.display();
+    let _ =
+        writeln!(io::stderr(), "cannot write the operational log {path}: {error}\n  hint: {hint}");
 }
 
 /// A file that is renamed when it is full.

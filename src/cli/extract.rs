@@ -1,6 +1,8 @@
 //! The main job: extract what is new.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::LevelFilter;
 
@@ -31,11 +33,12 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
         Err(error) => refuse(&error),
     };
     log::info!("=== End of MailLogSentinel execution ===");
+    let log_failed = log_failed.load(Ordering::Relaxed);
     if log_failed && status == Status::Done { Status::Failed } else { status }
 }
 
-/// Opens the operational log; true if that failed.
-fn start_log(host: &Host, args: &Args, config: &Config, bar: &Bar) -> bool {
+/// Opens the operational log; what it gives becomes true if the log cannot be written.
+fn start_log(host: &Host, args: &Args, config: &Config, bar: &Bar) -> Arc<AtomicBool> {
     let stderr = match (args.verbose, args.quiet) {
         (true, _) => LevelFilter::Debug,
         (_, true) => LevelFilter::Warn,
@@ -44,13 +47,10 @@ fn start_log(host: &Host, args: &Args, config: &Config, bar: &Bar) -> bool {
     let bar = bar.clone();
     let around = Box::new(move |write: &mut dyn FnMut()| bar.aside(write));
     let clock = (host.now, host.zone.clone());
-    let (log, error) = OperationalLog::open(&config.general, clock, stderr, around);
+    let log = OperationalLog::open(&config.general, clock, stderr, around);
+    let failed = log.failed();
     log.install();
-    if let (Some(error), Some(path)) = (&error, &config.general.log_file) {
-        let hint = "set `log_file` in section [general]; empty means none";
-        log::error!("cannot write the operational log {}: {error}\n  hint: {hint}", path.display());
-    }
-    error.is_some()
+    failed
 }
 
 /// Says what was done, in one line.
@@ -61,10 +61,15 @@ fn finish(summary: &Summary, args: &Args, took: std::time::Duration) -> Status {
         return Status::Failed;
     }
     log::debug!("{line}");
-    if !args.quiet {
-        let _ = writeln!(anstream::stdout(), "{line}");
+    let told = if args.quiet { Ok(()) } else { writeln!(anstream::stdout(), "{line}") };
+    match told {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            log::error!("cannot write to standard output: {error}");
+            Status::Failed
+        }
+        _ if summary.errors.is_empty() => Status::Done,
+        _ => Status::Failed,
     }
-    if summary.errors.is_empty() { Status::Done } else { Status::Failed }
 }
 
 fn in_words(summary: &Summary, took: std::time::Duration) -> String {
@@ -104,6 +109,9 @@ fn grouped(number: u64) -> String {
 fn refuse(error: &RunError) -> Status {
     let hint = match error {
         RunError::Store(error) => error.hint(),
+        RunError::Folder { source, .. } if source.kind() == ErrorKind::StorageFull => {
+            Some("make room on that disk and run again".to_owned())
+        }
         RunError::Folder { .. } => Some(
             "create it for the user this runs as, or set `working_dir` and `state_dir` in section \
              [paths]"

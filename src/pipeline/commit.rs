@@ -15,8 +15,6 @@ use super::reader::{Ended, Message};
 /// A file that is being read.
 pub(super) struct File {
     pub(super) path: PathBuf,
-    /// The generation it continues.
-    pub(super) known: Option<i64>,
     /// The Python program's offset is of it.
     pub(super) ends_takeover: bool,
     pub(super) messages: Receiver<Message>,
@@ -77,7 +75,7 @@ pub(super) fn file(
                 if batch.is_none()
                     && let Some(store) = store.take()
                 {
-                    batch = Some(begin(store, log, file, novelty)?);
+                    batch = Some(begin(store, log, novelty)?);
                 }
                 if let Some((batch, generation)) = &mut batch {
                     add(&found, (batch, *generation), novelty, &mut counts)?;
@@ -87,11 +85,6 @@ pub(super) fn file(
                 let Some(progress) = &ended.progress else {
                     return Ok(Committed::Done(Counts::default(), ended));
                 };
-                if batch.is_none()
-                    && let Some(store) = store.take()
-                {
-                    batch = Some(begin(store, log, file, Novelty::New)?);
-                }
                 if let Some((mut batch, generation)) = batch {
                     if file.ends_takeover {
                         batch.end_takeover()?;
@@ -108,13 +101,12 @@ pub(super) fn file(
 fn begin<'s>(
     store: &'s mut Store,
     log: &Path,
-    file: &File,
     novelty: Novelty,
 ) -> Result<(Batch<'s>, i64), StoreError> {
     let mut batch = store.begin()?;
-    let generation = match file.known.filter(|_| novelty == Novelty::New) {
-        Some(id) => id,
-        None => batch.new_generation(log)?,
+    let generation = match novelty {
+        Novelty::Continues(id) => id,
+        Novelty::New | Novelty::Doubtful => batch.new_generation(log)?,
     };
     Ok((batch, generation))
 }

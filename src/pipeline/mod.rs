@@ -88,7 +88,8 @@ pub fn run(host: &Host, config: &Config, progress: &mut dyn Progress) -> Result<
     let mut run = Run { host, config, store, summary: Summary::default() };
     // What an earlier run could not finish comes first, so that rows keep the order of the log.
     run.take_over()?;
-    run.store.project(&paths.csv, &host.zone)?;
+    let stop = || host.stopping();
+    run.store.project(&paths.csv, &host.zone, &stop)?;
     for log in &paths.mail_logs {
         run.read_log(log, progress)?;
         if host.stopping() {
@@ -96,7 +97,8 @@ pub fn run(host: &Host, config: &Config, progress: &mut dyn Progress) -> Result<
             return Ok(run.summary);
         }
     }
-    run.store.project(&paths.csv, &host.zone)?;
+    run.store.project(&paths.csv, &host.zone, &stop)?;
+    run.summary.interrupted = stop();
     Ok(run.summary)
 }
 
@@ -152,18 +154,11 @@ impl Run<'_> {
             }
         };
         let known = self.store.generations(&path)?;
-        let planned = if *log == MailLog::Stdin {
-            rotation::plan_stream(Box::new(std::io::stdin()), &known)
+        let mut plan = if *log == MailLog::Stdin {
+            rotation::plan_stream(Box::new(std::io::stdin()), known)
         } else {
             let others = self.store.generations_of_others(&path)?;
-            Ok(rotation::plan(&path, &known, &others))
-        };
-        let mut plan = match planned {
-            Ok(plan) => plan,
-            Err(error) => {
-                self.source_error(&error);
-                return Ok(());
-            }
+            rotation::plan(&path, &known, &others)
         };
         for error in std::mem::take(&mut plan.errors) {
             self.source_error(&error);
@@ -287,8 +282,7 @@ fn start_readers(host: &Host, readings: Vec<Reading>, bytes_read: &Arc<AtomicU64
     for reading in readings {
         let (sender, messages) = sync_channel(QUEUE);
         let ends_takeover = matches!(reading.from, From::TakenOver(bytes) if bytes < u64::MAX);
-        let (path, known) = (reading.path.clone(), reading.known);
-        files.push(File { path, known, ends_takeover, messages });
+        files.push(File { path: reading.path.clone(), ends_takeover, messages });
         jobs.push_back(Job { reading, sender });
     }
     let jobs = Arc::new(Mutex::new(jobs));

@@ -134,6 +134,7 @@ impl<'s> FileReader<'s> {
             From::After(progress) => {
                 (last_time, lines) = (progress.last_time, progress.lines);
                 outage = Outage::resume(progress.outage.clone());
+                novelty = opened.known.map_or(Novelty::New, Novelty::Continues);
             }
             From::Again { since } => (novelty, logins_after) = (Novelty::Doubtful, *since),
             From::TakenOver(bytes) => taken_over = *bytes,

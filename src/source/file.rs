@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::SourceError;
 use super::block::{Blocks, Edges, LastLine};
 use super::compressed::{self, Compression};
-use crate::position::{FINGERPRINT_BYTES, Fingerprint, Progress, Stamp};
+use crate::position::{FINGERPRINT_BYTES, Fingerprint, Generation, Progress, Stamp};
 
 /// A stream of uncompressed bytes.
 pub type Stream = Box<dyn Read + Send>;
@@ -23,8 +23,9 @@ pub struct Reading {
     pub path: PathBuf,
     /// What it was when the plan was made.
     pub stamp: Stamp,
-    /// Its content, where it cannot be opened twice: standard input.
-    pub stream: Option<Stream>,
+    /// Its content, where it cannot be opened twice: standard input. Which of the generations it
+    /// continues is seen when it is opened, for that may have to wait.
+    pub stream: Option<(Stream, Vec<Generation>)>,
     /// The generation it continues, if it is a known one.
     pub known: Option<i64>,
     /// What of it is new.
@@ -74,6 +75,8 @@ pub struct Opened {
     pub stamp: Stamp,
     /// What of it is new, now that all of it could be looked at.
     pub from: From,
+    /// The generation it continues, if it is a known one.
+    pub known: Option<i64>,
     plain: Option<File>,
     path: PathBuf,
 }
@@ -121,10 +124,8 @@ pub fn ends_as_read(path: &Path, progress: &Progress) -> bool {
 
 /// Opens `reading` where its news begin; each raw byte read is added to `bytes_read`.
 pub fn open(mut reading: Reading, bytes_read: &Arc<AtomicU64>) -> Result<Opened, SourceError> {
-    let place = (reading.stamp.clone(), reading.path.clone());
-    if let Some(stream) = reading.stream.take() {
-        let stream = Box::new(Counted(stream, bytes_read.clone()));
-        return skip(stream, reading.from, reading.last_line, place);
+    if let Some((stream, generations)) = reading.stream.take() {
+        return open_stream(stream, &generations, reading);
     }
     let path = &reading.path;
     let io = |action| move |error| SourceError::io(action, path, error);
@@ -140,7 +141,8 @@ pub fn open(mut reading: Reading, bytes_read: &Arc<AtomicU64>) -> Result<Opened,
     if compression == Compression::None {
         drop(stream);
         let rules = (reading.from, reading.last_line);
-        return open_plain(file, rules, place, bytes_read.clone());
+        let opened = open_plain(file, rules, place, bytes_read.clone())?;
+        return Ok(Opened { known: reading.known, ..opened });
     }
     match (skip(stream, reading.from.clone(), LastLine::IsWhole, place), reading.from) {
         // It starts like a file that we know, and is another.
@@ -148,8 +150,26 @@ pub fn open(mut reading: Reading, bytes_read: &Arc<AtomicU64>) -> Result<Opened,
             let from = From::Again { since: progress.last_time };
             open(Reading { from, ..reading }, bytes_read)
         }
-        (opened, _) => opened,
+        (opened, _) => opened.map(|opened| Opened { known: reading.known, ..opened }),
     }
+}
+
+/// Finds out which of `generations` a stream continues, and passes over what was read of it.
+fn open_stream(
+    stream: Stream,
+    generations: &[Generation],
+    reading: Reading,
+) -> Result<Opened, SourceError> {
+    let Reading { path, stamp, last_line, .. } = reading;
+    let io = |error| SourceError::io("read", &path, error);
+    let (_, mut stream) = compressed::open(stream).map_err(io)?;
+    let mut start = Vec::new();
+    stream.by_ref().take(FINGERPRINT_BYTES as u64).read_to_end(&mut start).map_err(io)?;
+    let known = generations.iter().rev().find(|g| g.progress.head.starts(&start));
+    let from = known.map_or(From::Start, |g| From::After(g.progress.clone()));
+    let whole = Box::new(io::Cursor::new(start).chain(stream));
+    let opened = skip(whole, from, last_line, (stamp, path))?;
+    Ok(Opened { known: known.map(|g| g.id), ..opened })
 }
 
 fn open_plain(
@@ -178,7 +198,7 @@ fn open_plain(
     // What is written from here on is for the next run: a busy log must not keep us for ever.
     let reader = Counted(reader.take(stamp.size.saturating_sub(position)), counter);
     let blocks = Blocks::new(Box::new(reader) as Stream, position, edges, last_line);
-    Ok(Opened { blocks, stamp, from, plain: Some(file), path })
+    Ok(Opened { blocks, stamp, from, known: None, plain: Some(file), path })
 }
 
 /// Reads past what is done with in a stream that cannot seek.
@@ -192,6 +212,7 @@ fn skip(
         blocks: Blocks::new(stream, position, edges, last_line),
         stamp,
         from,
+        known: None,
         plain: None,
         path,
     };

@@ -107,25 +107,16 @@ pub fn plan(log: &Path, known: &[Generation], others: &[Generation]) -> Plan {
 }
 
 /// Plans the reading of standard input, which has no name and no past but its content.
-pub fn plan_stream(stream: file::Stream, known: &[Generation]) -> Result<Plan, SourceError> {
-    use std::io::{Cursor, Read};
-    let path = PathBuf::from("-");
-    let io = |error| SourceError::io("read", Path::new("-"), error);
-    let (_, mut stream) = super::compressed::open(stream).map_err(io)?;
-    let mut start = Vec::new();
-    stream.by_ref().take(FINGERPRINT_BYTES as u64).read_to_end(&mut start).map_err(io)?;
-    let known = known.iter().rev().find(|g| g.progress.head.starts(&start));
-    let from = known.map_or(From::Start, |g| From::After(g.progress.clone()));
-    let whole = Box::new(Cursor::new(start).chain(stream));
+pub fn plan_stream(stream: file::Stream, known: Vec<Generation>) -> Plan {
     let reading = Reading {
-        path,
+        path: PathBuf::from("-"),
         stamp: Stamp::default(),
-        stream: Some(whole),
-        known: known.map(|g| g.id),
-        from,
+        stream: Some((stream, known)),
+        known: None,
+        from: From::Start,
         last_line: LastLine::IsWhole,
     };
-    Ok(Plan { readings: vec![reading], ..Plan::default() })
+    Plan { readings: vec![reading], ..Plan::default() }
 }
 
 /// The log and its rotations that exist, oldest first, each file once.

@@ -20,10 +20,12 @@ const MANNERS: usize = 4096;
 /// The row of `origin` for addresses that were not looked up.
 const NOT_LOOKED_UP: i64 = 1;
 
-/// Whether a file's failures may be recorded already.
+/// What a file's failures are to those that are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Novelty {
-    /// They are new.
+    /// They go on where those of this generation stop.
+    Continues(i64),
+    /// They are of a file that was not read before.
     New,
     /// The file is much like one that was read: leave out what is recorded.
     Doubtful,

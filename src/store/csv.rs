@@ -6,13 +6,15 @@
 //! added. Any other difference is the administrator's doing, and right: rows that were moved,
 //! cut or edited stay so, and nothing is written twice.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use jiff::tz::TimeZone;
 use rusqlite::{OptionalExtension, params};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use super::rows::{COLUMNS, Chunk, ChunkError};
 use super::{Store, StoreError};
@@ -32,9 +34,26 @@ struct Mark {
     last_failure: i64,
 }
 
+/// What stands in the CSV after the place that is remembered.
+enum Tail {
+    /// The beginning of the rows that are missing.
+    Unfinished,
+    /// All of them, and then something of an administrator's.
+    Finished,
+    /// Something else.
+    Foreign,
+}
+
 impl Store {
     /// Brings the CSV at `path` in line with the store; gives the number of rows appended.
-    pub fn project(&mut self, path: &Path, zone: &TimeZone) -> Result<u64, StoreError> {
+    ///
+    /// If `stop` says so in between, the CSV is left as it was.
+    pub fn project(
+        &mut self,
+        path: &Path,
+        zone: &TimeZone,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<u64, StoreError> {
         let mark = self.mark()?;
         let newest = self.newest_failure()?;
         let there = stat(path)?;
@@ -49,12 +68,16 @@ impl Store {
         if mark.last_failure == newest {
             return Ok(0);
         }
-        let appended = self.append(path, &mut file, mark, zone);
-        if appended.is_err() {
-            // Our own unfinished rows: the next run writes them again, and the file is whole until then.
-            let _ = file.set_len(mark.length);
+        match self.append(path, &mut file, (mark, zone), stop) {
+            // Not undone if this fails: whatever the store says afterwards, the next run sees that
+            // the rows are ours.
+            Ok(Some((after, count))) => self.remember(after).map(|()| count),
+            unfinished => {
+                // The next run writes these rows again, and the file is whole until then.
+                let _ = file.set_len(mark.length);
+                unfinished.map(|_| 0)
+            }
         }
-        appended
     }
 
     /// Finds where our rows end in `file`, and remembers that before anything is appended.
@@ -71,11 +94,15 @@ impl Store {
         let (device, inode) = (meta.dev(), meta.ino());
         let seen = Mark { device, inode, length: meta.size(), last_failure };
         let same = mark.filter(|mark| (mark.device, mark.inode) == (device, inode));
-        if let Some(mark) = same
-            && mark.length < seen.length
-            && self.continues(path, file, mark, zone)?
-        {
-            return Ok(mark);
+        if let Some(mark) = same.filter(|mark| mark.length < seen.length) {
+            match self.tail(path, file, mark, zone)? {
+                Tail::Unfinished => return Ok(mark),
+                Tail::Finished => {
+                    let seen = Mark { last_failure: self.newest_failure()?, ..seen };
+                    return self.remember(seen).map(|()| seen);
+                }
+                Tail::Foreign => {}
+            }
         }
         if mark != Some(seen) {
             self.remember(seen)?;
@@ -83,41 +110,50 @@ impl Store {
         Ok(seen)
     }
 
-    /// Whether what follows `mark.length` in `file` is the beginning of what we would append.
+    /// What follows `mark.length` in `file`.
     ///
-    /// After a crash of the machine some of it may be zeros: written, but not to the disk.
-    fn continues(
+    /// After a crash of the machine some of our rows may be zeros: written, but not to the disk.
+    fn tail(
         &self,
         path: &Path,
         file: &mut File,
         mark: Mark,
         zone: &TimeZone,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Tail, StoreError> {
         let io = |source| StoreError::Io { action: "read", path: path.to_owned(), source };
         let start = leading(file, mark.length).map_err(io)?;
         file.seek(SeekFrom::Start(mark.length)).map_err(io)?;
         let mut reader = io::BufReader::new(&mut *file);
-        let mut ours = true;
+        let (mut ours, mut whole, mut zeros) = (true, true, false);
         let mut compare = |expected: &[u8]| -> io::Result<bool> {
             let mut there = Vec::with_capacity(expected.len());
             reader.by_ref().take(expected.len() as u64).read_to_end(&mut there)?;
             ours &= there.iter().zip(expected).all(|(there, ours)| there == ours || *there == 0);
-            Ok(ours && there.len() == expected.len())
+            zeros |= there.contains(&0);
+            whole &= there.len() == expected.len();
+            Ok(ours && whole)
         };
         compare(start.as_bytes()).map_err(io)?;
         self.render(mark.last_failure, zone, &mut |rows, _| compare(rows).map_err(io))?;
         let beyond = reader.read(&mut [0]).map_err(io)? > 0;
-        Ok(ours && !beyond)
+        Ok(match (ours, beyond) {
+            (true, false) => Tail::Unfinished,
+            (true, true) if whole && !zeros && mark.last_failure < self.newest_failure()? => {
+                Tail::Finished
+            }
+            _ => Tail::Foreign,
+        })
     }
 
-    /// Appends what is missing, overwriting only what [`Store::continues`] found to be ours.
+    /// Appends what is missing, overwriting only what [`Store::tail`] found to be ours; gives what
+    /// to remember then, or `None` if it was stopped.
     fn append(
-        &mut self,
+        &self,
         path: &Path,
         file: &mut File,
-        mark: Mark,
-        zone: &TimeZone,
-    ) -> Result<u64, StoreError> {
+        (mark, zone): (Mark, &TimeZone),
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<(Mark, u64)>, StoreError> {
         let io = |source| StoreError::Io { action: "write", path: path.to_owned(), source };
         let start = leading(file, mark.length).map_err(io)?;
         file.seek(SeekFrom::Start(mark.length)).map_err(io)?;
@@ -126,11 +162,13 @@ impl Store {
         self.render(mark.last_failure, zone, &mut |rows, (last, rendered)| {
             length += rows.len() as u64;
             (last_failure, count) = (last, count + rendered);
-            file.write_all(rows).map_err(io).map(|()| true)
+            file.write_all(rows).map_err(io).map(|()| !stop())
         })?;
+        if stop() {
+            return Ok(None);
+        }
         file.sync_all().map_err(io)?;
-        self.remember(Mark { length, last_failure, ..mark })?;
-        Ok(count)
+        Ok(Some((Mark { length, last_failure, ..mark }, count)))
     }
 
     /// Renders the failures after id `after`, chunk by chunk, with the last id and the number of
@@ -218,21 +256,31 @@ fn stat(path: &Path) -> Result<Option<(u64, u64, u64)>, StoreError> {
 fn open(path: &Path) -> Result<File, StoreError> {
     let io = |action| move |source| StoreError::Io { action, path: path.to_owned(), source };
     if stat(path)?.is_none() {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let mode = Permissions::from_mode(0o640);
-        let mut new = tempfile::Builder::new()
-            .permissions(mode)
-            .prefix(".maillogsentinel-")
-            .tempfile_in(folder)
+        // Always the same name: what a killed run left is used, not left lying about.
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        let new = path.with_file_name(name);
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o640)
+            .open(&new)
             .map_err(io("create"))?;
-        new.write_all(HEADER.as_bytes()).map_err(io("write"))?;
-        new.as_file().sync_all().map_err(io("write"))?;
-        match new.persist_noclobber(path) {
+        file.write_all(HEADER.as_bytes()).map_err(io("write"))?;
+        file.sync_all().map_err(io("write"))?;
+        match renameat_with(CWD, &new, CWD, path, RenameFlags::NOREPLACE) {
             // Somebody made the file in between: it is theirs, and continued.
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(io("create")(error.error)),
-            Ok(_) => File::open(folder).and_then(|f| f.sync_all()).map_err(io("create"))?,
+            Err(Errno::EXIST) => std::fs::remove_file(&new).map_err(io("remove"))?,
+            // A file system that cannot promise not to replace.
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                std::fs::rename(&new, path).map_err(io("create"))?;
+            }
+            other => other.map_err(|error| io("create")(error.into()))?,
         }
+        let folder = path.parent().unwrap_or(Path::new("."));
+        File::open(folder).and_then(|f| f.sync_all()).map_err(io("create"))?;
     }
     OpenOptions::new().read(true).write(true).open(path).map_err(io("open"))
 }

@@ -75,7 +75,9 @@ pub enum StoreError {
 impl StoreError {
     /// What the administrator can do, if we know.
     pub fn hint(&self) -> Option<String> {
-        use rusqlite::ErrorCode::{CannotOpen, DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly};
+        use rusqlite::ErrorCode::{
+            CannotOpen, DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly, SystemIoFailure,
+        };
         let full = "make room on that disk and run again: the next run completes what is missing";
         match self {
             Self::Database { source, path, .. } => match source.sqlite_error_code()? {
@@ -84,9 +86,12 @@ impl StoreError {
                     path.display()
                 )),
                 DiskFull => Some(full.to_owned()),
-                CannotOpen | ReadOnly => Some(
-                    "the folder and the file must be writable for the user this runs as".to_owned(),
-                ),
+                SystemIoFailure => Some(format!("the disk is full or broken: {full}")),
+                // SQLite does not say which.
+                CannotOpen | ReadOnly => Some(format!(
+                    "the folder and the file must be writable for the user this runs as; or, if the \
+                     disk is full, {full}"
+                )),
                 _ => None,
             },
             Self::Io { source, path, .. } => match source.kind() {
