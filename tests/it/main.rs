@@ -10,6 +10,7 @@
 
 mod command_line;
 mod corpus;
+mod docs;
 mod sentinel;
 mod stories;
 mod kill;

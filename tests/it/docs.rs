@@ -1,0 +1,69 @@
+//! What the documents say is what the program does.
+
+use std::fs;
+use std::path::Path;
+
+use maillogsentinel::config::{self, KEYS};
+
+use crate::sentinel::Sentinel;
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+#[test]
+fn the_sample_configuration_is_the_table_of_keys() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/maillogsentinel.conf");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, config::sample()).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), config::sample(), "UPDATE_DOCS=1 writes it");
+}
+
+#[test]
+fn the_sample_configuration_with_everything_set_is_valid() {
+    let all: String = config::sample()
+        .lines()
+        .map(|line| {
+            line.strip_prefix('#').filter(|l| !l.starts_with(' ')).unwrap_or(line).to_owned() + "\n"
+        })
+        .collect();
+    let sentinel = Sentinel::default().file("all.conf", all);
+    let (loaded, warnings) = config::load(Some(&sentinel.path("all.conf")), &[]);
+    assert!(loaded.is_ok(), "{loaded:?}");
+    assert!(warnings.is_empty(), "{warnings:?}");
+}
+
+#[test]
+fn every_default_is_a_value_of_its_key() {
+    for key in KEYS {
+        let checked = key.kind.check(key.default);
+        assert!(checked.is_ok(), "[{}] {}: {checked:?}", key.section, key.name);
+    }
+}
+
+#[test]
+fn the_readme_has_the_numbers_of_the_sample_run() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    let logs =
+        ["bsd", "rfc3339"].map(|kind| samples.join(kind).join("mail.log").display().to_string());
+    let sentinel = Sentinel::default().set(format!("paths.mail_log={}", logs.join(",")));
+    sentinel.run().exits(0).prints("746 lines read: 131 failed logins recorded");
+    for document in ["README.md", "docs/images/run.svg"] {
+        let text = read(document).replace('\u{a0}', " ");
+        assert!(text.contains("131 failed logins") && text.contains("746 lines"), "{document}");
+    }
+}
+
+#[test]
+fn the_readme_names_every_command_and_exit_status() {
+    let readme = read("README.md");
+    for said in
+        ["samples/run", "tests/run", "explain --missed", "explain --rules", "| 75 |", "| 78 |"]
+    {
+        assert!(readme.contains(said), "{said}");
+    }
+    for script in ["samples/run", "tests/run", ".ci/run", "benches/run", "fuzz/run"] {
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(script).exists(), "{script}");
+    }
+}
