@@ -1,4 +1,4 @@
-//! MailLogSentinel: finds every failed login in a mail server's log, once, and says who was behind it.
+//! MailLogSentinel: finds every failed login in a mail server's log and records it, once.
 //!
 //! The modules stand in reading order: what people type and configure, the run that joins the
 //! stages, the nouns they share, then the stages themselves. `ARCHITECTURE.md` tells why.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-/// Finds every failed login in a mail server's log, once, and says who was behind it.
+/// Finds every failed login in a mail server's log and records it, once.
 ///
 /// Without an action or a command: reads what is new in the mail log and appends each failed
 /// login to the CSV.
@@ -27,27 +27,27 @@ pub struct Args {
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
 
-    /// Read what is new, then make the daily report and mail it
+    /// Read what is new, then make the daily report and mail it (not built yet)
     #[arg(long, group = "action", help_heading = "Actions")]
     pub report: bool,
 
-    /// Archive CSV, state and operational log, and start over with the next run
+    /// Archive CSV, state and operational log, and start over with the next run (not built yet)
     #[arg(long, group = "action", help_heading = "Actions")]
     pub reset: bool,
 
-    /// Archive all that was ever written, and start over with the next run
+    /// Archive all that was ever written, and start over with the next run (not built yet)
     #[arg(long, group = "action", help_heading = "Actions")]
     pub purge: bool,
 
-    /// Write new rows of the CSV as a file of SQL
+    /// Write new rows of the CSV as a file of SQL (not built yet)
     #[arg(long, group = "action", help_heading = "Actions")]
     pub sql_export: bool,
 
-    /// Load new files of SQL into the database
+    /// Load new files of SQL into the database (not built yet)
     #[arg(long, group = "action", help_heading = "Actions")]
     pub sql_import: bool,
 
-    /// Install on this machine
+    /// Install on this machine (not built yet)
     #[arg(long, group = "action", help_heading = "Actions")]
     pub setup: bool,
 
@@ -79,7 +79,7 @@ pub struct Args {
     #[arg(long, help_heading = "Options of actions")]
     pub yes: bool,
 
-    /// Tell more; with -v what is being done, in detail
+    /// Tell in detail what is being done
     #[arg(short, long, global = true)]
     pub verbose: bool,
 
@@ -91,8 +91,14 @@ pub struct Args {
     #[arg(long, global = true)]
     pub no_progress: bool,
 
-    /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to use colours: always, never, or auto: on terminals, unless `NO_COLOR` is set
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     pub color: Color,
 
     /// What else can be done
@@ -128,11 +134,11 @@ impl Color {
 pub enum Command {
     /// Say for every line of a log what it was taken for, and why
     Explain(Explain),
-    /// Look addresses up in the local databases, or refresh those
+    /// Look addresses up in the local databases, or refresh those (not built yet)
     Ipinfo(IpInfo),
-    /// Redact a mail log, so that it can be shared
+    /// Redact a mail log, so that it can be shared (not built yet)
     Anonymize(Anonymize),
-    /// Check everything, and say what is wrong and how to mend it
+    /// Check everything, and say what is wrong and how to mend it (not built yet)
     Doctor,
 }
 

@@ -39,7 +39,7 @@ fn log() -> impl Strategy<Value = (Words, Timestamp)> {
         for (message, process, wait, end, whole) in lines {
             now += wait;
             let start = format!("{} mx1 postfix/smtpd[{process}]: ", start(now));
-            text.extend([if whole { start.as_bytes() } else { b"" }, &message, end].concat());
+            text.extend([if whole { start.as_bytes() } else { b"- " }, &message, end].concat());
         }
         (Words(text), Timestamp::from_second(now).unwrap())
     })

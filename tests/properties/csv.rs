@@ -56,7 +56,7 @@ proptest! {
         let (offset, lines, unfinished, last_time, outage) = (1, 1, false, None, Vec::new());
         let progress = Progress { offset, lines, head, tail, unfinished, last_time, outage };
         batch.commit(generation, (Path::new("log"), &Stamp::default()), &progress).unwrap();
-        prop_assert_eq!(store.project(&path, &TimeZone::UTC).unwrap(), rows.len() as u64);
+        prop_assert_eq!(store.project(&path, &TimeZone::UTC, &|| false).unwrap(), rows.len() as u64);
 
         let text = std::fs::read_to_string(&path).unwrap();
         prop_assert!(!text.chars().any(|c| c.is_ascii_control() && c != '\n'));

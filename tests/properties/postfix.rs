@@ -6,6 +6,7 @@ use maillogsentinel::parse::postfix::{Attempt, Message};
 use maillogsentinel::parse::rule::Rule;
 use maillogsentinel::parse::syslog::{Header, Layout};
 use maillogsentinel::parse::{Reading, read};
+use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -74,7 +75,7 @@ fn layout() -> impl Strategy<Value = Layout> {
 
 /// What Postfix knows when it logs a refused login.
 #[derive(Clone, Debug)]
-pub struct Refusal {
+pub(super) struct Refusal {
     client: String,
     address: IpAddr,
     port: Option<u16>,
@@ -85,12 +86,13 @@ pub struct Refusal {
 
 impl Refusal {
     /// The message after `warning: `.
-    pub fn render(&self) -> Words {
+    pub(super) fn render(&self) -> Words {
         let Self { client, address, port, .. } = self;
         let port = port.map_or(String::new(), |port| format!(":{port}"));
         let user = self.user.clone().unwrap_or("(unavailable)".into());
-        let parts: [&[u8]; 6] = [
-            format!("warning: {client}[{address}]{port}: SASL ").as_bytes(),
+        let client = format!("warning: {client}[{address}]{port}: SASL ");
+        let parts = [
+            client.as_bytes(),
             &self.mechanism,
             b" authentication failed: ",
             &self.reason,
@@ -108,7 +110,7 @@ impl Refusal {
 
 prop_compose! {
     /// A user name is only sent with a mechanism that the server has.
-    pub fn refusal()(
+    pub(super) fn refusal()(
         client in client_name(),
         address in any::<IpAddr>(),
         port in any::<Option<u16>>(),
