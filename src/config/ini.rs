@@ -35,22 +35,29 @@ const DEFAULT: &str = "DEFAULT";
 pub fn read(text: &str) -> (Vec<Entry>, Vec<Syntax>) {
     let (mut entries, mut mistakes) = (Vec::<Entry>::new(), Vec::new());
     let mut section: Option<String> = None;
-    let mut continues = false;
+    // How far the key that a line may continue is indented.
+    let mut open = None;
     for (line, raw) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
         let trimmed = raw.trim();
-        if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
+        if trimmed.starts_with(['#', ';']) {
             continue;
         }
-        let indented = raw.starts_with([' ', '\t']);
-        if indented
-            && continues
-            && let Some(last) = entries.last_mut()
+        let indent = raw.len() - raw.trim_start().len();
+        if let Some(last) = entries.last_mut().filter(|_| open.is_some_and(|open| indent > open))
+            && !trimmed.is_empty()
         {
             last.value.push('\n');
             last.value.push_str(trimmed);
             continue;
         }
-        continues = false;
+        if trimmed.is_empty() {
+            // Part of the value, if that goes on below.
+            if let Some(last) = entries.last_mut().filter(|_| open.is_some()) {
+                last.value.push('\n');
+            }
+            continue;
+        }
+        open = None;
         if let Some(rest) = trimmed.strip_prefix('[') {
             match rest.split_once(']') {
                 Some((name, _)) if !name.trim().is_empty() => {
@@ -82,7 +89,10 @@ pub fn read(text: &str) -> (Vec<Entry>, Vec<Syntax>) {
             mistakes.push(Syntax { line, what });
         }
         entries.push(Entry { section: section.clone(), key, value, line });
-        continues = true;
+        open = Some(indent);
+    }
+    for entry in &mut entries {
+        entry.value.truncate(entry.value.trim_end().len());
     }
     interpolate(&mut entries, &mut mistakes);
     entries.retain(|entry| entry.section != DEFAULT);
@@ -146,7 +156,7 @@ mod tests {
         let text =
             "# c\n[A]\nKey = 1\n ; c\nb: x = y\nempty =\nlong = one\n  two\n\n  three\n[B]\nc=%%\n";
         let read =
-            ["A.key=1@3", "A.b=x = y@5", "A.empty=@6", "A.long=one\ntwo\nthree@7", "B.c=%@12"];
+            ["A.key=1@3", "A.b=x = y@5", "A.empty=@6", "A.long=one\ntwo\n\nthree@7", "B.c=%@12"];
         assert_eq!(pairs(text), read);
         let text = "[DEFAULT]\nbase = /srv\n[A]\ndir = %(base)s/log\nfile = %(dir)s/x\n";
         assert_eq!(pairs(text), ["A.dir=/srv/log@4", "A.file=/srv/log/x@5"]);

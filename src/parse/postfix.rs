@@ -94,17 +94,9 @@ pub fn message(message: &[u8]) -> Result<Message<'_>, Near<'_>> {
 
 fn warning(text: &[u8]) -> Result<Message<'_>, Near<'_>> {
     let near = |rest, expected| Near { rule: Rule::SaslFailed, rest, expected };
-    if let Some(rest) = text.strip_prefix(b"SASL") {
-        let connect = rest.starts_with(b": Connect to ") && contains(rest, b"auth socket");
-        let rule = if connect { Rule::AuthServiceDown } else { Rule::SaslLibrary };
-        return Ok(Message::Unrelated(rule));
-    }
     let (client, written_address, after) = match client(text, Rule::SaslFailed) {
         Ok(client) => client,
-        Err(_) if QUOTES_CLIENT.iter().any(|start| text.starts_with(start)) => {
-            return Ok(Message::Unrelated(Rule::OtherMessage));
-        }
-        Err(near) => return Err(near),
+        Err(near) => return about_no_client(text).map_or(Err(near), |r| Ok(Message::Unrelated(r))),
     };
     let Some(after) = after.strip_prefix(b": SASL ") else {
         let about_login = after.starts_with(b": SASL") || !after.starts_with(b": ");
@@ -155,6 +147,15 @@ fn warning(text: &[u8]) -> Result<Message<'_>, Near<'_>> {
         }
         None => Err(near(rest, "` authentication failed: ` or ` authentication aborted`")),
     }
+}
+
+/// The rule for a warning that does not start with a client; a client's name may be `SASL` too.
+fn about_no_client(text: &[u8]) -> Option<Rule> {
+    if let Some(rest) = text.strip_prefix(b"SASL") {
+        let connect = rest.starts_with(b": Connect to ") && contains(rest, b"auth socket");
+        return Some(if connect { Rule::AuthServiceDown } else { Rule::SaslLibrary });
+    }
+    QUOTES_CLIENT.iter().any(|start| text.starts_with(start)).then_some(Rule::OtherMessage)
 }
 
 /// `QUEUEID: client=NAME[ADDRESS], sasl_method=M, sasl_username=U[, sasl_sender=S]`

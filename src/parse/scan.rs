@@ -88,7 +88,8 @@ impl Scanner {
         }
         self.forget_outage(block, read_until..block.len());
         self.note_time(lines(block).next_back());
-        let lines = newlines(block) + u64::from(!block.ends_with(b"\n"));
+        let unfinished = !block.ends_with(b"\n") && !block.ends_with(b"\0");
+        let lines = newlines(block) + u64::from(unfinished);
         found.lines += lines;
         self.lines += lines;
         if self.chronology.guessed_too_late() { Err(Stop::YearsTooLate) } else { Ok(()) }

@@ -51,9 +51,10 @@ proptest! {
     ) {
         let (mut text, mut expected) = (String::new(), Entries::new());
         for (section, keys) in &sections {
-            text += &format!("{noise}[{section}]\n");
+            text.extend([noise, "[", section, "]\n"]);
             for (key, (lines, delimiter)) in keys {
-                text += &format!("{noise}{indent}{key}{delimiter}{}\n", lines.join(&format!("\n {indent}")));
+                let value = lines.join(&format!("\n {indent}"));
+                text.extend([noise, indent, key, delimiter, &value, "\n"]);
                 let value = lines.join("\n").replace("%%", "%");
                 expected.push(((*section).to_owned(), key.to_lowercase(), value.trim_end().to_owned()));
             }

@@ -37,8 +37,8 @@ fn client_name() -> impl Strategy<Value = String> {
 /// A mechanism: a plain one, or words that SMTP takes for one, where a blank needs quotes.
 fn mechanism() -> impl Strategy<Value = Words> {
     let plain = select(vec!["PLAIN", "login", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2", "X_y-1"]);
-    let quotes = select(vec![(b'"', b'"'), (b'[', b']'), (b'<', b'>')]);
-    let quoted = (quotes, hostile()).prop_map(|((open, close), Words(mut words))| {
+    let brackets = select(vec![(b'"', b'"'), (b'[', b']'), (b'<', b'>')]);
+    let quoted = (brackets, hostile()).prop_map(|((open, close), Words(mut words))| {
         words.retain(|b| *b != close);
         [vec![open], words, vec![close]].concat()
     });

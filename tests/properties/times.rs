@@ -34,7 +34,9 @@ proptest! {
         let colon = if colon { ":" } else { "" };
         let zone = if zulu { "Z".to_owned() } else { format!("{sign}{hours:02}{colon}{rest:02}") };
         let text = format!("{}{fraction}{zone}{after}", local.strftime("%Y-%m-%dT%H:%M:%S"));
-        let whole = Timestamp::from_second(moment.as_nanosecond().div_euclid(1_000_000_000) as i64);
+        // A second has begun when its fraction is not negative: `as_second` rounds towards 1970.
+        let second = if moment.subsec_nanosecond() < 0 { moment.as_second() - 1 } else { moment.as_second() };
+        let whole = Timestamp::from_second(second);
         let expected = (Stamp::Instant(whole.unwrap()), after.as_bytes());
         prop_assert_eq!(rfc3339(text.as_bytes()), Some(expected), "{}", text);
     }
