@@ -22,6 +22,8 @@ pub struct Failure {
     pub user: Option<Untrusted>,
     /// All that is not who and when.
     pub manner: Arc<Manner>,
+    /// How often: syslog may sum up equal lines.
+    pub times: u32,
 }
 
 /// How a login was tried; many failures share one.
@@ -63,10 +65,13 @@ pub struct Logins {
     /// login of a known account, the usual case, costs no allocation.
     counts: HashMap<Vec<u8>, u64, foldhash::fast::RandomState>,
     key: Vec<u8>,
+    bytes: usize,
 }
 
 /// The length of 4 or 6, eight bytes of network, and the day as year, month and day.
 const PREFIX_BYTES: usize = 13;
+/// What a map's entry takes besides the bytes of its key.
+const KEY_BYTES: usize = 48;
 
 impl Logins {
     /// Counts one more login of `account` from `address` on the local `day`.
@@ -83,20 +88,17 @@ impl Logins {
         self.key.clear();
         self.key.extend_from_slice(&prefix);
         self.key.extend_from_slice(account);
-        match self.counts.get_mut(&self.key) {
-            Some(count) => *count += 1,
-            None => drop(self.counts.insert(self.key.clone(), 1)),
+        if let Some(count) = self.counts.get_mut(&self.key) {
+            *count += 1;
+        } else {
+            self.bytes += self.key.len() + KEY_BYTES;
+            self.counts.insert(self.key.clone(), 1);
         }
     }
 
-    /// How many kinds there are.
-    pub fn len(&self) -> usize {
-        self.counts.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.counts.is_empty()
+    /// About how much memory they take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// How many logins in all.

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+/// December 1998, in seconds since 1970.
+const POSTFIX_BORN: i64 = 913_000_000;
+
 /// What we ask of the machine.
 #[derive(Clone)]
 pub struct Host {
@@ -19,6 +22,8 @@ pub struct Host {
     pub threads: usize,
     /// Set by SIGTERM and SIGINT: finish within a second.
     pub stop: Arc<AtomicBool>,
+    /// Whether those signals end the process at once instead, for there is nothing to finish.
+    pub dies_at_once: Arc<AtomicBool>,
 }
 
 /// The system's zone: tzset(3) takes the file's own rules unless TZ names others. Going by the
@@ -38,7 +43,16 @@ impl Host {
             name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             threads: std::thread::available_parallelism().map_or(1, |n| n.get().min(4)),
             stop: Arc::default(),
+            dies_at_once: Arc::new(AtomicBool::new(true)),
         }
+    }
+
+    /// The time of a file, as long as it may be right: not in the future, and not before there was
+    /// a Postfix. Else the clock's.
+    pub fn plausible(&self, modified_ns: i64) -> Timestamp {
+        let now = (self.now)();
+        let modified = Timestamp::from_nanosecond(modified_ns.into()).ok();
+        modified.filter(|time| *time <= now && time.as_second() > POSTFIX_BORN).unwrap_or(now)
     }
 
     /// Whether the run was asked to end.

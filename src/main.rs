@@ -14,6 +14,7 @@ fn main() -> ExitCode {
     let signal = Arc::new(AtomicUsize::new(0));
     for (number, value) in [(SIGTERM, SIGTERM.unsigned_abs()), (SIGINT, SIGINT.unsigned_abs())] {
         // Should this fail, the signal ends the process at once; the next run repairs that too.
+        let _ = flag::register_conditional_default(number, host.dies_at_once.clone());
         let _ = flag::register(number, host.stop.clone());
         let _ = flag::register_usize(number, signal.clone(), value as usize);
     }

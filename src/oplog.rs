@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +15,10 @@ use jiff::tz::TimeZone;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::config::General;
+use crate::untrusted::for_terminal;
+
+/// The target of records that are printed to stdout anyway: they go to the file only.
+pub const SUMMARY: &str = "summary";
 
 /// Runs what it is given while nothing else, such as a progress bar, writes to stderr.
 pub type Around = Box<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
@@ -81,6 +85,8 @@ impl Log for OperationalLog {
         };
         // One record, one line: a hint goes on the same one.
         let message = record.args().to_string().replace("\n  hint: ", "; ").replace('\n', "; ");
+        // Whatever got into a message, a path or a configuration key, it steers no terminal.
+        let message = for_terminal(message.as_bytes());
         let line = format!("{stamp} {level} {message}\n");
         if record.level() <= self.file_level
             && let Some(file) = &self.file
@@ -90,7 +96,7 @@ impl Log for OperationalLog {
         {
             (self.around_stderr)(&mut || complain(&file.path, &error));
         }
-        if record.level() <= self.stderr {
+        if record.level() <= self.stderr && record.target() != SUMMARY {
             (self.around_stderr)(&mut || {
                 let _ = io::stderr().write_all(line.as_bytes());
             });
@@ -121,6 +127,11 @@ impl RotatingFile {
     fn open(path: &Path, settings: &General) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
+        }
+        if path.exists() && path.is_dir()
+            || path.metadata().is_ok_and(|meta| meta.file_type().is_fifo())
+        {
+            return Err(io::Error::other("not a regular file"));
         }
         let file = append(path)?;
         let size = file.metadata()?.len();

@@ -1,131 +1,117 @@
 //! Fuzzes the import of a CSV that the Python program, or an administrator's editor, left.
 //!
-//! Every record is a row or is counted as bad; the file stays as it is; its rows are known again
-//! when the log that they came from is read; and a new failure is appended as a row of its own.
+//! A file of other rows is refused and left alone. Else it stays as it is; the rows of it are known
+//! again when the log that they came from is read; and a new failure is appended as a row.
 
 #![no_main]
 
 mod scratch;
 
+use std::fs;
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
-use maillogsentinel::event::{Failure, Findings, Manner};
-use maillogsentinel::position::{Fingerprint, Progress, Stamp};
-use maillogsentinel::store::{Novelty, Store};
+use maillogsentinel::config;
+use maillogsentinel::host::Host;
+use maillogsentinel::pipeline::{self, Progress, RunError};
+use maillogsentinel::store::StoreError;
 
-const LOG: &str = "/var/log/mail.log";
-/// Later than any row of a log of today, so that it claims none of them.
-const NEW: (i64, &str, &str) = (1_999_999_980, "203.0.113.9", "new;\"user\"\u{7f}");
-const NEW_ROW: [&str; 4] = ["mx1", "2033-05-18 03:33", "203.0.113.9", "new;\"user\"\\x7f"];
+const HEADER: &[u8] = b"server;date;ip;user;hostname;reverse_dns_status;country_code;asn;aso\n";
+/// A failure of another time, place and user than all rows of the file.
+const NEW: &str = "2033-05-18T03:33:20Z mx1 postfix/smtpd[1]: warning: x[198.18.0.255]: SASL PLAIN \
+    authentication failed: x, sasl_username=new;\"user\"\u{7f}";
+const NEW_ROW: [&str; 4] = ["mx1", "2033-05-18 03:33", "198.18.0.255", "new;\"user\"\\x7f"];
 
 fuzz_target!(|input: &[u8]| {
     let folder = scratch::folder();
-    let path = folder.path().join("maillogsentinel.csv");
-    scratch::write(&path, input);
-    let mut store = Store::open(folder.path()).expect("a store");
-    let imported = store.take_over(&path, None, &TimeZone::UTC).expect("an import");
-
-    let (rows, all) = rows(input);
-    assert_eq!(imported.rows + imported.bad_count, all);
-    assert!(imported.rows >= rows.len() as u64, "{imported:?} {rows:?}");
-    assert_eq!(imported.bad.len() as u64, imported.bad_count.min(5));
-    assert_eq!(store.project(&path, &TimeZone::UTC, &|| false).expect("nothing to append"), 0);
-    assert_eq!(std::fs::read(&path).expect("the CSV"), input, "it is continued, not rewritten");
-
-    let known = rows.len() as u64;
-    let failures = rows.into_iter().enumerate();
-    let failures =
-        failures.map(|(at, (time, address, user))| failure(at, time, address, user.as_deref()));
-    assert_eq!(add(&mut store, failures.collect()), 0, "{known} rows are known again");
-    if imported.rows == known {
-        let (second, address, user) = NEW;
-        let time = Timestamp::from_second(second).expect("a time in 2033");
-        let address = address.parse().expect("an address");
-        assert_eq!(add(&mut store, vec![failure(0, time, address, Some(user))]), 1);
-        assert_eq!(store.project(&path, &TimeZone::UTC, &|| false).expect("a row to append"), 1);
-        check_appended(input, &std::fs::read(&path).expect("the CSV"));
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("work")).expect("a folder");
+    let csv = path("work/rows.csv");
+    scratch::write(&csv, input);
+    let rows = rows(input);
+    let lines: Vec<_> = rows.iter().map(Row::line).chain([NEW.to_owned()]).collect();
+    scratch::write(&path("mail.log"), (lines.join("\n") + "\n").as_bytes());
+    scratch::write(&path("conf"), b"");
+    let settings = [
+        format!("paths.mail_log={}", path("mail.log").display()),
+        format!("paths.working_dir={}", path("work").display()),
+        format!("paths.state_dir={}", path("state").display()),
+        "paths.csv_filename=rows.csv".to_owned(),
+    ];
+    let config = config::load(Some(&path("conf")), &settings).0.expect("a configuration");
+    let host = Host { zone: TimeZone::UTC, name: "here".to_owned(), threads: 1, ..Host::real() };
+    match pipeline::run(&host, &config, &mut Nobody) {
+        Ok(summary) => {
+            assert!(summary.errors.is_empty(), "{:?}", summary.errors);
+            assert_eq!(summary.puzzles, 0, "{:?}", summary.warnings);
+            assert_eq!(summary.failures, 1, "of {} rows all are known again", rows.len());
+            check_appended(input, &fs::read(&csv).expect("the CSV"));
+        }
+        Err(RunError::Store(StoreError::NotOurCsv(_))) => {
+            assert!(rows.is_empty() && !input.is_empty() && !input.starts_with(HEADER));
+            assert_eq!(fs::read(&csv).expect("the file"), input, "it is somebody else's");
+        }
+        Err(error) => panic!("{error}"),
     }
 });
 
-type Row = (Timestamp, IpAddr, Option<String>);
+/// A row that a line of a log can have become.
+struct Row {
+    time: DateTime,
+    address: IpAddr,
+    user: String,
+}
 
-/// The rows of a CSV that are beyond doubt, and how many records it has.
-fn rows(input: &[u8]) -> (Vec<Row>, u64) {
-    let (mut rows, mut all) = (Vec::new(), 0);
+impl Row {
+    /// Of a record that is beyond doubt.
+    fn of(record: &csv::ByteRecord) -> Option<Self> {
+        let field = |at| record.get(at).map(|field| field.strip_suffix(b"\r").unwrap_or(field));
+        let text = |at| field(at).and_then(|field| std::str::from_utf8(field).ok());
+        let time = DateTime::strptime("%Y-%m-%d %H:%M", text(1)?).ok()?;
+        let (address, user) = (text(2)?.parse().ok()?, text(3)?.to_owned());
+        let sane = (1970..2030).contains(&time.year()) && record.len() >= 6;
+        let in_a_line = user != "(unavailable)" && !user.contains(['\n', '\r', '\0']);
+        Some(Self { time, address, user }).filter(|_| sane && in_a_line)
+    }
+
+    /// The line, some seconds into the minute.
+    fn line(&self) -> String {
+        let Self { time, address, user } = self;
+        let user = if user == "null" { "(unavailable)" } else { user };
+        format!(
+            "{}:07Z mx1 postfix/smtpd[1]: warning: x[{address}]: SASL PLAIN authentication failed: \
+             x, sasl_username={user}",
+            time.strftime("%Y-%m-%dT%H:%M")
+        )
+    }
+}
+
+fn rows(input: &[u8]) -> Vec<Row> {
     let mut reader = csv::ReaderBuilder::new();
     let reader = reader.delimiter(b';').has_headers(false).flexible(true);
     let reader = reader.terminator(csv::Terminator::Any(b'\n'));
-    for record in reader.from_reader(input).into_byte_records() {
-        let record = record.expect("any bytes are records");
-        if record.get(0) == Some(b"server") && record.get(1) == Some(b"date") {
-            continue;
-        }
-        all += 1;
-        rows.extend(row(&record).filter(|_| record.len() >= 6));
-    }
-    (rows, all)
+    let records = reader.from_reader(input).into_byte_records();
+    records.filter_map(|record| Row::of(&record.expect("any bytes are records"))).collect()
 }
 
-fn row(record: &csv::ByteRecord) -> Option<Row> {
-    let field = |at| record.get(at).map(|field| field.strip_suffix(b"\r").unwrap_or(field));
-    let text = |at| field(at).and_then(|field| std::str::from_utf8(field).ok());
-    let date = DateTime::strptime("%Y-%m-%d %H:%M", text(1)?).ok()?;
-    let time = date.to_zoned(TimeZone::UTC).ok()?.timestamp();
-    let address = text(2)?.parse::<IpAddr>().ok()?.to_canonical();
-    let user = Some(text(3)?).filter(|user| *user != "null").map(str::to_owned);
-    Some((time, address, user))
-}
-
-/// The failure that a row came from: as seconds and position have it, not the row.
-fn failure(at: usize, time: Timestamp, address: IpAddr, user: Option<&str>) -> Failure {
-    let manner = Manner {
-        server: "mx1".into(),
-        service: "postfix".into(),
-        mechanism: "PLAIN".into(),
-        reason: "".into(),
-    };
-    Failure {
-        time,
-        position: at as u64,
-        address,
-        user: user.map(Into::into),
-        manner: Arc::new(manner),
-    }
-}
-
-/// Commits `failures` as those of one file; gives how many were new.
-fn add(store: &mut Store, failures: Vec<Failure>) -> u64 {
-    let found = Findings { failures, ..Findings::default() };
-    let mut batch = store.begin().expect("a transaction");
-    let generation = batch.new_generation(LOG.as_ref()).expect("a generation");
-    let added = batch.add(&found, generation, Novelty::New).expect("failures that can be stored");
-    let progress = Progress {
-        offset: 1,
-        lines: 1,
-        head: Fingerprint::of(b"x"),
-        tail: Fingerprint::of(b"x"),
-        unfinished: false,
-        last_time: None,
-        outage: Vec::new(),
-    };
-    batch.commit(generation, (LOG.as_ref(), &Stamp::default()), &progress).expect("a commit");
-    added
-}
-
+/// What is new in `after` is the row of [`NEW`].
 fn check_appended(before: &[u8], after: &[u8]) {
-    assert!(after.starts_with(before));
-    let row = &after[before.len()..];
+    let row = after.strip_prefix(before).expect("the CSV is continued, not rewritten");
     let row = row.strip_prefix(b"\n").unwrap_or(row);
-    let header = b"server;date;ip;user;hostname;reverse_dns_status;country_code;asn;aso\n";
-    let row = row.strip_prefix(header).filter(|_| before.is_empty()).unwrap_or(row);
+    let row = row.strip_prefix(HEADER).filter(|_| before.is_empty()).unwrap_or(row);
     let mut reader = csv::ReaderBuilder::new();
     let reader = reader.delimiter(b';').has_headers(false);
-    let record = reader.from_reader(row).into_records().next().expect("a row").expect("UTF-8");
-    assert_eq!(record.iter().take(4).collect::<Vec<_>>(), NEW_ROW);
-    assert_eq!(record.len(), 9);
+    let records: Vec<_> = reader.from_reader(row).into_records().map(Result::unwrap).collect();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].iter().take(4).collect::<Vec<_>>(), NEW_ROW);
+    assert_eq!(records[0].len(), 9);
+}
+
+/// Watches nothing.
+struct Nobody;
+
+impl Progress for Nobody {
+    fn bytes(&mut self, _done: u64, _total: u64) {}
 }

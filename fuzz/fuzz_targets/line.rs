@@ -1,8 +1,9 @@
 //! Fuzzes the line parser with whole blocks of lines.
 //!
-//! Whatever the bytes: a line of the form of a failure is taken for one, every part that is read is a slice of its line, the address is the one in
-//! the first brackets after `warning: NAME`, the user is the end of the line, and a scan of the
-//! block finds what reading line by line finds, wherever the block is cut.
+//! Whatever the bytes: a line that has the form of a failure is taken for one, each part that is
+//! read is a slice of its line, the address is the one in the first brackets after `warning: NAME`,
+//! the user is the end of the line, and a scan of the block finds what reading line by line finds,
+//! wherever the block is cut.
 
 #![no_main]
 
@@ -77,14 +78,18 @@ fn is_failure(text: &[u8]) -> bool {
         let (address, rest) = rest.split_once(']')?;
         address.parse::<IpAddr>().ok().filter(|_| !name.is_empty() && !name.contains(' '))?;
         let (port, rest) = rest.split_once(": SASL ")?;
-        let port = port.strip_prefix(':').unwrap_or(port);
+        let digits = port.strip_prefix(':').filter(|port| !port.is_empty());
+        let digits = if port.is_empty() { "" } else { digits? };
         let (mechanism, reason) = rest.split_once(" authentication failed: ")?;
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-        let plain = port.chars().all(|c| c.is_ascii_digit()) && mechanism.chars().all(plain);
+        let plain = digits.chars().all(|c| c.is_ascii_digit()) && mechanism.chars().all(plain);
         let (reason, _) = reason.split_once(", sasl_username=").unwrap_or((reason, ""));
-        let temporary = reason == "generic failure"
-            || reason.starts_with("Connection lost to authentication server")
-            || reason.starts_with("Temporary authentication failure");
+        let starts = [
+            "Connection lost to authentication server",
+            "Can't connect to authentication server",
+            "Temporary authentication failure",
+        ];
+        let temporary = reason == "generic failure" || starts.iter().any(|s| reason.starts_with(s));
         Some(plain && !mechanism.is_empty() && !temporary)
     };
     read().unwrap_or(false)
@@ -170,7 +175,7 @@ fn is_of_another_age(line: &[u8]) -> bool {
 /// Lines as `wc -l` counts them, and one more for a last line without its end.
 fn count_lines(block: &[u8]) -> u64 {
     let ends = block.split(|b| *b == b'\n').count() as u64 - 1;
-    ends + u64::from(!block.ends_with(b"\n"))
+    ends + u64::from(!block.ends_with(b"\n") && !block.ends_with(b"\0"))
 }
 
 fn scan(blocks: &[&[u8]]) -> (Findings, Option<Stop>) {

@@ -80,12 +80,12 @@ pub struct Args {
     pub yes: bool,
 
     /// Tell in detail what is being done
-    #[arg(short, long, global = true)]
-    pub verbose: bool,
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
 
     /// Tell only what is wrong
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub quiet: bool,
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
+    pub quiet: u8,
 
     /// Show no progress bar
     #[arg(long, global = true)]

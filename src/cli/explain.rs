@@ -10,13 +10,15 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 
 use super::args;
+use crate::event::Findings;
 use crate::exit::Status;
 use crate::host::Host;
 use crate::parse::postfix::{Attempt, Message};
 use crate::parse::rule::{Rule, Verdict};
 use crate::parse::syslog::Header;
+use crate::parse::time::YEARS;
 use crate::parse::time::{Chronology, Stamp};
-use crate::parse::{Outage, Reading, looks_like_login, read};
+use crate::parse::{Outage, Reading, Scanner, Stop, looks_like_login, read};
 use crate::source::block::{Blocks, Edges, LastLine};
 use crate::source::{compressed, file};
 use crate::untrusted::for_terminal;
@@ -120,8 +122,10 @@ impl<'a> Explainer<'a> {
     fn file(&mut self, path: &Path, out: &mut impl Write) -> io::Result<()> {
         let file = std::fs::File::open(path)?;
         let modified = file::stamp(&file.metadata()?).modified_ns;
-        let modified = Timestamp::from_nanosecond(modified.into()).unwrap_or((self.host.now)());
-        self.times = Chronology::new(self.host.zone.clone(), modified, None, 0);
+        let modified = self.host.plausible(modified);
+        let times = |years| Chronology::new(self.host.zone.clone(), modified, None, years);
+        let years = (0..YEARS).find(|years| fits(path, times(*years)).unwrap_or(true));
+        self.times = times(years.unwrap_or(0));
         self.stream(Box::new(file), out)
     }
 
@@ -129,10 +133,9 @@ impl<'a> Explainer<'a> {
         let (_, stream) = compressed::open(stream)?;
         let mut blocks = Blocks::new(stream, 0, Edges::default(), LastLine::IsWhole);
         while let Some(block) = blocks.next_block()? {
+            // Somebody may be typing.
+            out.flush()?;
             for line in block.bytes.split_inclusive(|b| matches!(b, b'\n' | 0)) {
-                if self.host.stopping() {
-                    return Err(io::Error::other("interrupted"));
-                }
                 let line = line.strip_suffix(b"\n").or(line.strip_suffix(b"\0")).unwrap_or(line);
                 self.line(line, out)?;
             }
@@ -232,6 +235,21 @@ impl<'a> Explainer<'a> {
     }
 }
 
+/// Whether the years that `times` gives the lines of a file leave room for all of them, as the main
+/// job sees it.
+fn fits(path: &Path, times: Chronology) -> io::Result<bool> {
+    let (_, stream) = compressed::open(std::fs::File::open(path)?)?;
+    let mut blocks = Blocks::new(stream, 0, Edges::default(), LastLine::IsWhole);
+    let mut scanner = Scanner::new(times, Outage::default(), ("", 0));
+    while let Some(block) = blocks.next_block()? {
+        let findings = &mut Findings::default();
+        if scanner.scan(block.bytes, block.position, findings) == Err(Stop::YearsTooLate) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn shown(verdict: Verdict) -> (Style, &'static str) {
     match verdict {
         Verdict::Failure => (BAD, "FAILURE"),
@@ -247,7 +265,7 @@ fn attempt_fields(line: &[u8], attempt: &Attempt<'_>) -> Vec<String> {
         address => format!("recorded as {address}"),
     };
     let mut fields = vec![
-        field("name", attempt.client, "by reverse DNS: chosen by the client's side, not used"),
+        field("name", attempt.client, "by reverse DNS; not used"),
         field("address", attempt.written_address, &recorded_as),
         field("mechanism", attempt.mechanism, "as the client typed it"),
     ];

@@ -11,13 +11,13 @@ use super::progress::Bar;
 use crate::config::{Config, Note};
 use crate::exit::Status;
 use crate::host::Host;
-use crate::oplog::OperationalLog;
+use crate::oplog::{OperationalLog, SUMMARY};
 use crate::pipeline::{self, RunError, Summary};
 use crate::store::StoreError;
 
 pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -> Status {
     let started = std::time::Instant::now();
-    let mut bar = Bar::new(!args.no_progress && !args.quiet);
+    let mut bar = Bar::new(!args.no_progress && args.quiet == 0);
     let log_failed = start_log(host, args, config, &bar);
     log::info!("=== Start of MailLogSentinel v{} ===", env!("CARGO_PKG_VERSION"));
     for note in odd {
@@ -26,6 +26,10 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
     if config.detect.dovecot {
         log::warn!("Dovecot's own logins are not read yet in this version; Postfix's are");
     }
+    if config.after_extraction {
+        log::warn!("`after_extraction` is not built yet in this version: nothing is mailed");
+    }
+    host.dies_at_once.store(false, Ordering::Relaxed);
     let done = pipeline::run(host, config, &mut bar);
     bar.clear();
     let status = match done {
@@ -40,8 +44,8 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
 /// Opens the operational log; what it gives becomes true if the log cannot be written.
 fn start_log(host: &Host, args: &Args, config: &Config, bar: &Bar) -> Arc<AtomicBool> {
     let stderr = match (args.verbose, args.quiet) {
-        (true, _) => LevelFilter::Debug,
-        (_, true) => LevelFilter::Warn,
+        (1.., _) => LevelFilter::Debug,
+        (_, 1..) => LevelFilter::Warn,
         _ => config.general.log_level,
     };
     let bar = bar.clone();
@@ -60,8 +64,8 @@ fn finish(summary: &Summary, args: &Args, took: std::time::Duration) -> Status {
         log::warn!("Interrupted: the next run goes on where this one stopped");
         return Status::Failed;
     }
-    log::debug!("{line}");
-    let told = if args.quiet { Ok(()) } else { writeln!(anstream::stdout(), "{line}") };
+    log::info!(target: SUMMARY, "{line}");
+    let told = if args.quiet > 0 { Ok(()) } else { writeln!(anstream::stdout(), "{line}") };
     match told {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             log::error!("cannot write to standard output: {error}");
@@ -77,15 +81,22 @@ fn in_words(summary: &Summary, took: std::time::Duration) -> String {
         format!("{} {}", grouped(n), if n == 1 { one } else { many })
     };
     let seconds = took.as_secs_f64();
+    let late = match summary.late_rows {
+        0 => String::new(),
+        rows => format!("{} of an earlier run added to the CSV; ", plural(rows, "row", "rows")),
+    };
     if summary.lines == 0 {
-        return format!("nothing new to read; {seconds:.2} s");
+        let failed = !summary.errors.is_empty();
+        let what =
+            if failed { "not all could be read: see the errors" } else { "nothing new to read" };
+        return format!("{late}{what}; {seconds:.2} s");
     }
     let ignored = match summary.ignored {
         0 => String::new(),
         ignored => format!(", {} from ignored networks", grouped(ignored)),
     };
     format!(
-        "{} read: {} recorded, {}, {}{ignored}; {seconds:.2} s",
+        "{late}{} read: {} recorded, {}, {}{ignored}; {seconds:.2} s",
         plural(summary.lines, "line", "lines"),
         plural(summary.failures, "failed login", "failed logins"),
         plural(summary.logins, "message of a logged-in user", "messages of logged-in users"),

@@ -13,6 +13,7 @@ use clap::{CommandFactory, Parser};
 use crate::config::{self, Config, Note};
 use crate::exit::Status;
 use crate::host::Host;
+use crate::untrusted::for_terminal;
 
 use args::{Args, Command};
 
@@ -70,5 +71,7 @@ fn say(kind: &str, text: &str) {
     use anstyle::{AnsiColor, Style};
     let color = if kind == "error" { AnsiColor::Red } else { AnsiColor::Yellow };
     let style = Style::new().bold().fg_color(Some(color.into()));
+    let lines = text.split('\n').map(|line| for_terminal(line.as_bytes()));
+    let text = lines.collect::<Vec<_>>().join("\n");
     let _ = writeln!(anstream::stderr(), "{style}{kind}:{style:#} {text}");
 }

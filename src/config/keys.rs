@@ -37,7 +37,7 @@ pub const KEYS: &[Key] = keys! {
     "paths" {
         "working_dir": Kind::Path, "/var/log/maillogsentinel", "Where the CSV is.";
         "state_dir": Kind::Path, "/var/lib/maillogsentinel", "Where the store is; relative means under working_dir.";
-        "mail_log": Kind::MailLogs, "/var/log/mail.log", "The mail server's log: files, comma separated; `-` for standard input; or `journal`.";
+        "mail_log": Kind::MailLogs, "/var/log/mail.log", "The mail server's log: files, comma separated; `-` for standard input; `journal` is not built yet.";
         "csv_filename": Kind::FileName, "maillogsentinel.csv", "The CSV's name in working_dir.";
     }
     "report" {
@@ -81,7 +81,7 @@ pub const KEYS: &[Key] = keys! {
         "concurrency": Kind::Number { least: 1, most: 1000 }, "64", "How many are asked for at once.";
     }
     "detect" {
-        "services": Kind::Services, "postfix", "Whose logins count: postfix, or postfix, dovecot.";
+        "services": Kind::Services, "postfix", "Whose logins count: postfix; dovecot is not built yet.";
         "ignore_networks": Kind::Networks, "", "Networks that are never recorded, as CIDR, comma separated.";
     }
     "database" {

@@ -31,6 +31,8 @@ pub struct Config {
     pub general: General,
     /// What counts.
     pub detect: Detect,
+    /// Whether each run that found something is to mail a summary.
+    pub after_extraction: bool,
 }
 
 /// Section `[paths]`.
@@ -124,6 +126,7 @@ pub fn load(file: Option<&Path>, settings: &[String]) -> Loaded {
         reader.read_setting(setting);
     }
     let config = reader.config();
+    reader.refuse_shared_files(&config);
     (if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }, reader.warnings)
 }
 
@@ -152,9 +155,11 @@ impl Reader {
             Ok(bytes) => bytes,
             Err(error) => {
                 let what = format!("cannot read the configuration: {error}");
-                return self
-                    .mistakes
-                    .push(mistake(what, Some("name another file with --config FILE")));
+                let hint = match error.kind() {
+                    std::io::ErrorKind::PermissionDenied => "let the user this runs as read it",
+                    _ => "name another file with --config FILE",
+                };
+                return self.mistakes.push(mistake(what, Some(hint)));
             }
         };
         let Ok(text) = String::from_utf8(bytes) else {
@@ -179,6 +184,29 @@ impl Reader {
             .partition(|e| find(&e.section, &e.key).is_some_and(|key| key.name != e.key));
         for entry in older.into_iter().chain(current) {
             self.read_entry(entry, &place(entry.line));
+        }
+    }
+
+    /// One file cannot be two things.
+    fn refuse_shared_files(&mut self, config: &Config) {
+        let paths = &config.paths;
+        let logs = paths.mail_logs.iter().filter_map(|log| match log {
+            MailLog::File(path) => Some(("mail_log", path.clone())),
+            _ => None,
+        });
+        let mut files: Vec<_> = logs.collect();
+        files.push(("csv_filename", paths.csv.clone()));
+        files.push(("state_dir", paths.state_dir.join(crate::store::FILE_NAME)));
+        files.extend(config.general.log_file.iter().map(|path| ("log_file", path.clone())));
+        for (at, (key, path)) in files.iter().enumerate() {
+            let twin = files.iter().take(at).find(|(other, same)| other != key && same == path);
+            if let Some((other, _)) = twin {
+                self.mistakes.push(Note {
+                    place: path.display().to_string(),
+                    what: format!("`{other}` and `{key}` lead to the same file"),
+                    hint: None,
+                });
+            }
         }
     }
 
@@ -211,8 +239,10 @@ impl Reader {
             self.warnings.push(unknown(entry, place));
             return;
         };
-        // Python fell back on the default for an empty value; only log_file means something by it.
-        let empty_means_default = entry.value.is_empty() && key.name != "log_file";
+        // Python fell back on the default for an empty value; log_file means something by it.
+        // Without the files that the program works on, it would work on others.
+        let needed = ["mail_log", "working_dir", "csv_filename", "log_file"].contains(&key.name);
+        let empty_means_default = entry.value.is_empty() && !needed;
         let text = if empty_means_default { key.default } else { &entry.value };
         match key.kind.check(text) {
             Ok(value) => drop(self.values.insert((key.section, key.name), value)),
@@ -261,6 +291,7 @@ impl Reader {
         };
         Config {
             paths: self.paths(),
+            after_extraction: self.value("report", "after_extraction") == Value::Bool(true),
             general: General {
                 log_level: match self.text("general", "log_level").as_str() {
                     "DEBUG" => log::LevelFilter::Debug,
@@ -316,7 +347,17 @@ fn unknown(entry: &Entry, place: &str) -> Note {
     } else {
         format!("unknown section [{}] of key `{}`", entry.section, entry.key)
     };
-    let hint = best.map(|key| format!("did you mean `{}` in section [{}]?", key.name, key.section));
+    let section = KEYS.iter().map(|key| (strsim::jaro_winkler(&entry.section, key.section), key));
+    let section =
+        section.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness > 0.8);
+    let section = section.filter(|_| !known_section);
+    let hint = match (best, section) {
+        (Some(key), _) => {
+            Some(format!("did you mean `{}` in section [{}]?", key.name, key.section))
+        }
+        (None, Some((_, key))) => Some(format!("did you mean section [{}]?", key.section)),
+        (None, None) => None,
+    };
     Note { place: place.to_owned(), what: format!("{what}: not used"), hint }
 }
 

@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use super::keys::{FIRST_OLDER_SECTION, KEYS};
 
+/// The sections that this version reads; the others are checked and kept for later ones.
+const USED: [&str; 3] = ["paths", "general", "detect"];
+
 /// A configuration with every key at its default, commented out.
 pub fn sample() -> String {
     let mut text =
@@ -13,7 +16,9 @@ pub fn sample() -> String {
     for key in KEYS.iter().take_while(|key| key.section != FIRST_OLDER_SECTION) {
         if key.section != section {
             section = key.section;
-            let _ = write!(text, "\n[{section}]\n");
+            let unused =
+                if USED.contains(&section) { "" } else { "# Not used yet in this version.\n" };
+            let _ = write!(text, "\n[{section}]\n{unused}");
         }
         let _ = write!(text, "# {}\n#{} = {}\n", key.help, key.name, key.default);
     }

@@ -10,6 +10,8 @@ mod scan;
 pub mod syslog;
 pub mod time;
 
+use std::collections::HashSet;
+
 pub use scan::{Scanner, Stop};
 
 use postfix::{Message, Near};
@@ -67,7 +69,7 @@ pub fn looks_like_login(line: &[u8]) -> bool {
 /// before left behind; only the line just before it, of the same process, tells them apart.
 #[derive(Default)]
 pub struct Outage {
-    processes: Vec<Box<[u8]>>,
+    processes: HashSet<Box<[u8]>>,
 }
 
 impl Outage {
@@ -75,40 +77,35 @@ impl Outage {
     ///
     /// Give it every line of a process, or at least those that [`read`] understands.
     pub fn settle(&mut self, header: &Header<'_>, message: &Message<'_>) -> Rule {
-        let same = self.processes.iter().position(|p| **p == *header.process);
-        if let Some(at) = same {
-            self.processes.swap_remove(at);
-        }
+        let same = self.processes.remove(header.process);
         match message {
             Message::Unrelated(Rule::AuthServiceDown) => {
-                self.processes.truncate(PROCESSES - 1);
-                self.processes.push(header.process.into());
+                if self.processes.len() < PROCESSES {
+                    self.processes.insert(header.process.into());
+                }
                 Rule::AuthServiceDown
             }
             Message::Unrelated(rule) => *rule,
-            Message::Refused(_) if same.is_some() => Rule::AuthServiceUnreached,
+            Message::Refused(_) if same => Rule::AuthServiceUnreached,
             Message::Refused(attempt) | Message::Accepted(attempt) => attempt.rule,
         }
     }
 
     /// The processes that last said so, to go on with in a later run.
-    pub fn processes(&self) -> &[Box<[u8]>] {
-        &self.processes
+    pub fn processes(&self) -> Vec<Box<[u8]>> {
+        let mut processes: Vec<_> = self.processes.iter().cloned().collect();
+        processes.sort();
+        processes
     }
 
     /// Goes on where an earlier run stopped.
     pub fn resume(processes: Vec<Box<[u8]>>) -> Self {
-        Self { processes }
+        Self { processes: processes.into_iter().collect() }
     }
 
-    /// Forgets each process that has another line in `text`, which [`read`] was not asked about.
-    fn forget_those_in(&mut self, text: &[u8]) {
-        self.processes.retain(|process| {
-            let process = process.as_ref();
-            ![[b"[", process, b"]"].concat(), [b" ", process, b" "].concat()]
-                .iter()
-                .any(|mark| memchr::memmem::find(text, mark).is_some())
-        });
+    /// A line of `process` that [`read`] was not asked about stands in between.
+    fn forget(&mut self, process: &[u8]) {
+        self.processes.remove(process);
     }
 
     fn is_over(&self) -> bool {

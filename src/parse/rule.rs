@@ -91,10 +91,8 @@ impl Rule {
             Self::Aborted => "the client gave up before it sent a password",
             Self::SaslLibrary => "the SASL library's own words; Postfix logs the failure itself",
             Self::LoggedIn => "a message was accepted from a user who logged in",
-            Self::OtherMessage => {
-                "not a login: what it says of one was sent by the client, or repeats another line"
-            }
-            Self::OtherProgram => "only smtpd, the SMTP server, judges logins",
+            Self::OtherMessage => "no login is judged in it; words of one in it are the client's",
+            Self::OtherProgram => "not of Postfix smtpd, whose logins this version records",
         }
     }
 

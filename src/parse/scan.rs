@@ -28,7 +28,11 @@ const PUZZLE_SAMPLES: usize = 5;
 /// How much of each is shown.
 const PUZZLE_BYTES: usize = 300;
 /// How many manners are remembered; attackers invent mechanisms.
-const MANNERS: usize = 4096;
+const MANNERS: usize = 1024;
+/// How much of a host, a service, a mechanism or a reason is kept. Postfix cuts a mechanism at 100.
+const PART_BYTES: usize = 512;
+/// How much of a line is read: rsyslog cuts at 8 KiB by default, and journald at 48.
+const LINE_BYTES: usize = 8 * 1024;
 
 /// Why a file cannot be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,10 +84,15 @@ impl Scanner {
         for Range { start, end } in Candidates::new(block) {
             self.forget_outage(block, read_until..start);
             read_until = end;
-            let line = block.get(start..end).unwrap_or_default();
+            let line = block.get(start..end.min(start + LINE_BYTES)).unwrap_or_default();
             if let Some(because) = self.line(line, position + start as u64, found) {
-                let number = self.lines + newlines(block.get(..start).unwrap_or_default()) + 1;
-                keep_puzzle(found, number, line, because);
+                found.puzzles += 1;
+                if found.puzzle_samples.len() < PUZZLE_SAMPLES {
+                    let line_number =
+                        self.lines + newlines(block.get(..start).unwrap_or_default()) + 1;
+                    let text = line.get(..PUZZLE_BYTES).unwrap_or(line).into();
+                    found.puzzle_samples.push(Puzzle { line: line_number, text, because });
+                }
             }
         }
         self.forget_outage(block, read_until..block.len());
@@ -143,7 +152,10 @@ impl Scanner {
 
     fn forget_outage(&mut self, block: &[u8], unread: Range<usize>) {
         if !self.outage.is_over() {
-            self.outage.forget_those_in(block.get(unread).unwrap_or_default());
+            let text = block.get(unread).unwrap_or_default();
+            for header in lines(text).filter_map(|line| syslog::header(line).ok()) {
+                self.outage.forget(header.process);
+            }
         }
     }
 
@@ -173,9 +185,8 @@ impl Scanner {
         } else {
             let (address, user) = (attempt.address, attempt.user.map(Into::into));
             let manner = self.manner(&header, &attempt);
-            let failure = Failure { time, position, address, user, manner };
-            let times = usize::try_from(header.times).unwrap_or(1);
-            found.failures.extend(std::iter::repeat_n(failure, times));
+            let times = header.times;
+            found.failures.push(Failure { time, position, address, user, manner, times });
         }
         None
     }
@@ -200,7 +211,8 @@ impl Scanner {
         let host =
             if matches!(header.host, b"" | b"-") { self.host.as_bytes() } else { header.host };
         let service = header.program.strip_suffix(b"/smtpd").unwrap_or(header.program);
-        let parts = [host, service, attempt.mechanism, attempt.reason];
+        let parts = [host, service, attempt.mechanism, attempt.reason]
+            .map(|part| part.get(..PART_BYTES).unwrap_or(part));
         self.key.clear();
         for part in parts {
             self.key.extend_from_slice(part);
@@ -263,12 +275,4 @@ fn lines(block: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
 
 fn newlines(text: &[u8]) -> u64 {
     memchr_iter(b'\n', text).count() as u64
-}
-
-fn keep_puzzle(found: &mut Findings, line: u64, text: &[u8], because: String) {
-    found.puzzles += 1;
-    if found.puzzle_samples.len() < PUZZLE_SAMPLES {
-        let text = text.get(..PUZZLE_BYTES).unwrap_or(text).into();
-        found.puzzle_samples.push(Puzzle { line, text, because });
-    }
 }

@@ -30,6 +30,8 @@ pub enum Stamp {
     Instant(Timestamp),
 }
 
+/// How many years a file may span.
+pub const YEARS: i16 = 8;
 /// Lines may be this much out of order, across New Year too.
 const DISORDER: SignedDuration = SignedDuration::from_hours(24 * 7);
 /// Lines may be this much out of order when the clock is set back from summer time.
@@ -67,7 +69,8 @@ impl Chronology {
         last: Option<Timestamp>,
         years_back: i16,
     ) -> Self {
-        let latest = modified.saturating_add(CLOCK_SLACK).unwrap_or(Timestamp::MAX);
+        let latest = modified.max(last.unwrap_or(modified));
+        let latest = latest.saturating_add(CLOCK_SLACK).unwrap_or(Timestamp::MAX);
         Self { zone, latest, last, years_back, hour: None, too_late: false }
     }
 
@@ -86,7 +89,10 @@ impl Chronology {
                 }
             }
         };
-        self.last = Some(time);
+        // A stamp from the future tells nothing of the lines that follow.
+        if time <= self.latest {
+            self.last = Some(time);
+        }
         Some(time)
     }
 
@@ -115,7 +121,7 @@ impl Chronology {
     ) -> Option<Timestamp> {
         let year = self.last.unwrap_or(self.latest).to_zoned(self.zone.clone()).year();
         let in_year = |year| self.instant(at(Date::new(year, month, day).ok()?)?);
-        let possible = (year.saturating_sub(8)..=year.saturating_add(8))
+        let possible = (year.saturating_sub(YEARS)..=year.saturating_add(YEARS))
             .filter_map(in_year)
             .filter(|time| *time <= self.latest);
         let Some(last) = self.last else {

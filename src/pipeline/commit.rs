@@ -89,7 +89,7 @@ pub(super) fn file(
                     if file.ends_takeover {
                         batch.end_takeover()?;
                     }
-                    batch.commit(generation, (&ended.path, &ended.stamp), progress)?;
+                    batch.commit((generation, log), (&ended.path, &ended.stamp), progress)?;
                 }
                 return Ok(Committed::Done(counts, ended));
             }

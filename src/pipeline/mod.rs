@@ -10,7 +10,7 @@ mod reader;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ use crate::config::{Config, MailLog};
 use crate::event::Puzzle;
 use crate::host::Host;
 use crate::source::file::{From, Reading};
-use crate::source::rotation::{self, Plan};
+use crate::source::rotation::{self, Gap, Plan};
 use crate::source::{SourceError, compressed};
 use crate::store::lock::Lock;
 use crate::store::{Store, StoreError, legacy};
@@ -44,6 +44,8 @@ pub struct Summary {
     pub puzzles: u64,
     /// Lines longer than the reader's limit.
     pub cut_lines: u64,
+    /// Rows that an earlier run had recorded and could not write to the CSV.
+    pub late_rows: u64,
     /// What went wrong, though the run went on.
     pub errors: Vec<String>,
     /// What is worth knowing.
@@ -74,8 +76,10 @@ pub trait Progress {
     fn bytes(&mut self, done: u64, total: u64);
 }
 
+/// A mail server that writes no line for so long is not one.
+const A_DAY_NS: i128 = 24 * 3600 * 1_000_000_000;
 /// Messages that may wait for a file whose turn has not come, each about 100 KB.
-const QUEUE: usize = 32;
+const QUEUE: usize = 16;
 
 /// Does one run.
 pub fn run(host: &Host, config: &Config, progress: &mut dyn Progress) -> Result<Summary, RunError> {
@@ -89,7 +93,7 @@ pub fn run(host: &Host, config: &Config, progress: &mut dyn Progress) -> Result<
     // What an earlier run could not finish comes first, so that rows keep the order of the log.
     run.take_over()?;
     let stop = || host.stopping();
-    run.store.project(&paths.csv, &host.zone, &stop)?;
+    run.summary.late_rows = run.store.project(&paths.csv, &host.zone, &stop)?;
     for log in &paths.mail_logs {
         run.read_log(log, progress)?;
         if host.stopping() {
@@ -98,6 +102,9 @@ pub fn run(host: &Host, config: &Config, progress: &mut dyn Progress) -> Result<
         }
     }
     run.store.project(&paths.csv, &host.zone, &stop)?;
+    if run.summary.errors.is_empty() {
+        run.store.end_takeover()?;
+    }
     run.summary.interrupted = stop();
     Ok(run.summary)
 }
@@ -119,11 +126,16 @@ impl Run<'_> {
     /// In a new store: imports the CSV that is there and finds the Python program's offset.
     fn take_over(&mut self) -> Result<(), StoreError> {
         let paths = &self.config.paths;
-        if !self.store.is_new()? {
-            return Ok(());
+        let offset_file = legacy::offset_file(&paths.python_state_dirs);
+        let mut imported = legacy::Imported::default();
+        if self.store.is_new()? {
+            let offset = offset_file.as_deref().map(legacy::offset).transpose()?;
+            imported = self.store.take_over(&paths.csv, offset, &self.host.zone)?;
+            if let Some(offset) = offset {
+                log::info!("Took over the offset of the Python program: {offset} bytes are read");
+            }
         }
-        let offset = legacy::offset(&paths.python_state_dirs)?;
-        let imported = self.store.take_over(&paths.csv, offset, &self.host.zone)?;
+        offset_file.as_deref().map_or(Ok(()), legacy::retire_offset)?;
         if imported.rows > 0 {
             log::info!("Took over {} rows of {}", imported.rows, paths.csv.display());
         }
@@ -153,18 +165,32 @@ impl Run<'_> {
                 return Ok(());
             }
         };
-        let known = self.store.generations(&path)?;
+        let configured = |log: &MailLog| match log {
+            MailLog::File(path) => path.clone(),
+            _ => PathBuf::from("-"),
+        };
+        let configured: Vec<_> = self.config.paths.mail_logs.iter().map(configured).collect();
+        let (known, others) = self.store.generations(&path, &configured)?;
         let mut plan = if *log == MailLog::Stdin {
             rotation::plan_stream(Box::new(std::io::stdin()), known)
         } else {
-            let others = self.store.generations_of_others(&path)?;
             rotation::plan(&path, &known, &others)
         };
         for error in std::mem::take(&mut plan.errors) {
             self.source_error(&error);
         }
-        if plan.live_missing && !plan.readings.is_empty() && *log != MailLog::Stdin {
-            self.warn(format!("{} does not exist just now; its rotations do", path.display()));
+        if let Some(newest) = plan.live_missing {
+            let what = format!("{} does not exist; its rotations do", path.display());
+            let age = (self.host.now)().as_nanosecond().saturating_sub(newest.into());
+            // Between a rotation and the next line there may be no log, but not for long.
+            if age > A_DAY_NS {
+                self.error(
+                    &what,
+                    Some("is rsyslog running? set `mail_log` to where it writes now"),
+                );
+            } else {
+                self.warn(what);
+            }
         }
         // The Python program knew one log only.
         if self.config.paths.mail_logs.first() == Some(log)
@@ -191,16 +217,19 @@ impl Run<'_> {
         log::debug!("Files to process: [{}], starting from offset: {offset}", files.join(", "));
         let total = plan.readings.iter().map(|reading| reading.stamp.size).sum();
         let bytes_read = Arc::new(AtomicU64::new(0));
-        let files = start_readers(self.host, plan.readings, &bytes_read);
+        let (files, mut hand_out_next) = start_readers(self.host, plan.readings, &bytes_read);
         let mut gap = plan.gap;
         for (at, file) in files.into_iter().enumerate() {
             log::info!("Processing {} (gzip: {})", shown(&file.path), is_gzip(&file.path));
             let mut tick = || progress.bytes(bytes_read.load(Ordering::Relaxed), total);
             let first_time = self.read_file(log, &file, &mut tick)?;
+            hand_out_next();
             if self.host.stopping() {
                 return Ok(());
             }
-            if let Some(gap) = gap.take_if(|gap| gap.before == at) {
+            // An empty span is the seam between two files that follow each other.
+            let in_between = |gap: &Gap| first_time.is_none_or(|first| Some(first) > gap.since);
+            if let Some(gap) = gap.take_if(|gap| gap.before == at).filter(in_between) {
                 self.warn(gap_text(log, gap.since, first_time, &self.host.zone));
             }
         }
@@ -244,6 +273,13 @@ impl Run<'_> {
                 text.for_terminal()
             ));
         }
+        let more = counts.puzzles.saturating_sub(counts.puzzle_samples.len() as u64);
+        if more > 0 {
+            let path = shown(path);
+            self.warn(format!(
+                "{path}: {more} more; `maillogsentinel explain --missed {path}` lists them"
+            ));
+        }
         if counts.cut_lines > 0 {
             self.warn(format!(
                 "{}: {} lines are longer than any that a mail server writes; only their start was read",
@@ -275,8 +311,13 @@ impl Run<'_> {
     }
 }
 
-/// Starts the threads that read; gives the files in their order, each with its findings to come.
-fn start_readers(host: &Host, readings: Vec<Reading>, bytes_read: &Arc<AtomicU64>) -> Vec<File> {
+/// Starts the threads that read; gives the files in their order, each with its findings to come,
+/// and the jobs that are not handed out yet.
+fn start_readers(
+    host: &Host,
+    readings: Vec<Reading>,
+    bytes_read: &Arc<AtomicU64>,
+) -> (Vec<File>, impl FnMut() + use<>) {
     let mut jobs = VecDeque::new();
     let mut files = Vec::new();
     for reading in readings {
@@ -285,13 +326,22 @@ fn start_readers(host: &Host, readings: Vec<Reading>, bytes_read: &Arc<AtomicU64
         files.push(File { path: reading.path.clone(), ends_takeover, messages });
         jobs.push_back(Job { reading, sender });
     }
-    let jobs = Arc::new(Mutex::new(jobs));
+    let (hand_out, handed_out) = channel();
+    let handed_out = Arc::new(Mutex::new(handed_out));
     for _ in 0..host.threads.min(files.len()) {
-        let (jobs, host, bytes_read) = (jobs.clone(), host.clone(), bytes_read.clone());
+        let (jobs, host, bytes_read) = (handed_out.clone(), host.clone(), bytes_read.clone());
         // Not joined: a thread that waits for standard input must not keep the process from ending.
         std::thread::spawn(move || reader::work(&jobs, &host, &bytes_read));
     }
-    files
+    // One for each file that is done, so that readers do not fill the memory with what waits.
+    let mut next = move || {
+        if let Some(job) = jobs.pop_front() {
+            // Nobody takes it if all threads died, which is seen where findings are waited for.
+            let _ = hand_out.send(job);
+        }
+    };
+    (0..=host.threads).for_each(|_| next());
+    (files, next)
 }
 
 /// Finds the file of which the Python program had read `offset` bytes, and passes over what it
@@ -326,8 +376,8 @@ fn gap_text(
         })
     };
     format!(
-        "{}: lines from {} to {} are missing: that part of the log was rotated away before it was \
-         read\n  hint: run more often, or let logrotate keep more files",
+        "{}: lines from {} to {} may be missing: the file that was read last, or one that followed \
+         it, is gone\n  hint: run more often, or let logrotate keep more files",
         shown(log),
         show(since),
         show(until)

@@ -1,9 +1,8 @@
 //! The reading side of a run: one file after another, from bytes to findings.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -11,7 +10,7 @@ use memchr::memrchr;
 
 use crate::event::Findings;
 use crate::host::Host;
-use crate::parse::time::Chronology;
+use crate::parse::time::{Chronology, YEARS};
 use crate::parse::{Outage, Scanner, Stop};
 use crate::position::{Progress, Stamp};
 use crate::source::SourceError;
@@ -58,18 +57,16 @@ impl Ended {
 
 /// A message is sent when it holds about this much; see `QUEUE` for how many may wait.
 const FAILURES: usize = 500;
-/// Likewise, kinds of logins.
-const LOGINS: usize = 20_000;
+/// Likewise, bytes of logins.
+const LOGIN_BYTES: usize = 2 * 1024 * 1024;
 /// Likewise, bytes of user names.
-const NAME_BYTES: usize = 256 * 1024;
-/// No first line is older than this many years before its file's time.
-const YEARS: i16 = 8;
+const NAME_BYTES: usize = 64 * 1024;
 
-/// Reads files until none is left.
-pub(super) fn work(jobs: &Mutex<VecDeque<Job>>, host: &Host, bytes_read: &Arc<AtomicU64>) {
+/// Reads files until no more come.
+pub(super) fn work(jobs: &Mutex<Receiver<Job>>, host: &Host, bytes_read: &Arc<AtomicU64>) {
     loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let Some(Job { reading, sender }) = job else { return };
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { reading, sender }) = job else { return };
         let ended = read(reading, &sender, (host, bytes_read));
         // The other side is gone when the run was interrupted.
         if sender.send(Message::Ended(Box::new(ended))).is_err() {
@@ -85,13 +82,14 @@ fn read(
 ) -> Ended {
     // Only a file that is read from its start has a first year to guess.
     let from_start = reading.stream.is_none() && !matches!(reading.from, From::After(_));
-    for years_back in 0..YEARS {
+    // If no guess fits, some line has a wrong time, and the first guess is the best one.
+    let guesses = (0..YEARS).map(|years| (years, from_start)).chain([(0, false)]);
+    for (years_back, may_restart) in guesses {
         let again = reading.again();
         let opened = match file::open(reading, bytes_read) {
             Ok(opened) => opened,
             Err(error) => return Ended::failed(error),
         };
-        let may_restart = from_start && years_back + 1 < YEARS;
         let mut file = FileReader::new(opened, host, years_back, sender);
         match file.read(host, may_restart) {
             Flow::YearsTooLate => reading = again,
@@ -139,10 +137,7 @@ impl<'s> FileReader<'s> {
             From::Again { since } => (novelty, logins_after) = (Novelty::Doubtful, *since),
             From::TakenOver(bytes) => taken_over = *bytes,
         }
-        let modified = match opened.stamp.modified_ns {
-            0 => (host.now)(),
-            ns => Timestamp::from_nanosecond(ns.into()).unwrap_or_else(|_| (host.now)()),
-        };
+        let modified = host.plausible(opened.stamp.modified_ns);
         let chronology = Chronology::new(host.zone.clone(), modified, last_time, years_back);
         let mut scanner = Scanner::new(chronology, outage, (&host.name, lines));
         scanner.count_logins_after(logins_after);
@@ -180,7 +175,7 @@ impl<'s> FileReader<'s> {
     /// Logins are kept back while there are few kinds of them: each kind is a row to update.
     fn send(&mut self, all: bool) -> bool {
         let mut found = std::mem::take(&mut self.found);
-        if !all && found.logins.len() < LOGINS {
+        if !all && found.logins.bytes() < LOGIN_BYTES {
             std::mem::swap(&mut found.logins, &mut self.found.logins);
         }
         self.sender.send(Message::Found(found, self.novelty)).is_ok()
@@ -197,7 +192,7 @@ impl<'s> FileReader<'s> {
             tail,
             unfinished: self.opened.unfinished(),
             last_time: self.scanner.last_time(),
-            outage: self.scanner.outage().processes().to_vec(),
+            outage: self.scanner.outage().processes(),
         };
         // After an error of the disk the same file must be looked at again.
         let stamp = match &error {
@@ -231,6 +226,6 @@ fn is_full(found: &Findings) -> bool {
     let names =
         || found.failures.iter().filter_map(|f| f.user.as_ref()).map(|u| u.as_bytes().len());
     found.failures.len() >= FAILURES
-        || found.logins.len() >= LOGINS
+        || found.logins.bytes() >= LOGIN_BYTES
         || names().sum::<usize>() >= NAME_BYTES
 }

@@ -103,6 +103,14 @@ impl<R: BufRead> Read for Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.frame.can_collect() == 0 {
             if !self.started || self.frame.is_finished() {
+                let checksum = self.frame.get_checksum_from_data();
+                if self.started
+                    && checksum.is_some()
+                    && checksum != self.frame.get_calculated_checksum()
+                {
+                    let what = "its checksum is wrong";
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+                }
                 self.started = self.start()?;
                 if !self.started {
                     return Ok(0);

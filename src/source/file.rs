@@ -90,7 +90,10 @@ pub fn stamp(metadata: &Metadata) -> Stamp {
 
 /// The first uncompressed bytes of a file, as many as a fingerprint covers, and its compression.
 pub fn head(path: &Path) -> Result<(Vec<u8>, Compression), SourceError> {
-    let file = File::open(path).map_err(|e| SourceError::io("open", path, e))?;
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => SourceError::Moved(path.to_owned()),
+        _ => SourceError::io("open", path, error),
+    })?;
     let (compression, stream) = compressed::open(file).map_err(|e| damaged(path, e))?;
     let head = first_bytes(stream).map_err(|source| match compression {
         Compression::None => SourceError::io("read", path, source),
@@ -110,7 +113,8 @@ pub(super) fn first_bytes(mut stream: impl Read) -> io::Result<Vec<u8>> {
         if hole < read || read == 0 {
             let mut head = fresh.get(hole..).unwrap_or_default().to_vec();
             let missing = FINGERPRINT_BYTES.saturating_sub(head.len());
-            stream.take(missing as u64).read_to_end(&mut head)?;
+            // What comes before some damage is there to be read; the damage is met again then.
+            let _ = stream.take(missing as u64).read_to_end(&mut head);
             head.truncate(FINGERPRINT_BYTES);
             return Ok(head);
         }
@@ -129,7 +133,10 @@ pub fn open(mut reading: Reading, bytes_read: &Arc<AtomicU64>) -> Result<Opened,
     }
     let path = &reading.path;
     let io = |action| move |error| SourceError::io(action, path, error);
-    let file = File::open(path).map_err(io("open"))?;
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => SourceError::Moved(path.clone()),
+        _ => io("open")(error),
+    })?;
     let now = stamp(&file.metadata().map_err(io("look at"))?);
     if !now.same_file(&reading.stamp) {
         return Err(SourceError::Moved(reading.path));
@@ -168,7 +175,10 @@ fn open_stream(
     let known = generations.iter().rev().find(|g| g.progress.head.starts(&start));
     let from = known.map_or(From::Start, |g| From::After(g.progress.clone()));
     let whole = Box::new(io::Cursor::new(start).chain(stream));
-    let opened = skip(whole, from, last_line, (stamp, path))?;
+    let opened = skip(whole, from, last_line, (stamp, path)).map_err(|error| match error {
+        SourceError::Moved(_) => SourceError::NoContinuation,
+        error => error,
+    })?;
     Ok(Opened { known: known.map(|g| g.id), ..opened })
 }
 
@@ -253,11 +263,15 @@ impl Opened {
     /// Checks that nobody truncated the file while it was read, which would have mixed two files.
     pub fn still_the_same(&self) -> Result<(), SourceError> {
         let Some(file) = &self.plain else { return Ok(()) };
-        let (_, fingerprint) = self.blocks.edges().fingerprints();
-        match tail(file, self.blocks.position(), &fingerprint) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(SourceError::Moved(self.path.clone())),
+        let (head, end) = self.blocks.edges().fingerprints();
+        let mut start = file;
+        let mut same_start = || start.seek(SeekFrom::Start(0)).and_then(|_| first_bytes(start));
+        let same_end = tail(file, self.blocks.position(), &end).is_ok();
+        let nothing_read = head.length == 0;
+        if nothing_read || same_end && same_start().is_ok_and(|bytes| head.starts(&bytes)) {
+            return Ok(());
         }
+        Err(SourceError::Moved(self.path.clone()))
     }
 
     /// What a read error of this file means.
@@ -295,6 +309,11 @@ fn damaged(path: &Path, source: io::Error) -> SourceError {
 pub fn permission_hint(path: &Path) -> String {
     let user = rustix::process::geteuid().as_raw();
     let user = account("/etc/passwd", user).unwrap_or_else(|| user.to_string());
+    let closed = path.ancestors().skip(1).find(|folder| folder.read_dir().is_err());
+    if let Some(folder) = closed.filter(|_| path.metadata().is_err()) {
+        let folder = folder.display();
+        return format!("let user {user} enter the folder {folder}, for example by its group");
+    }
     let readable = path.metadata().ok().filter(|m| m.mode() & 0o040 != 0);
     let group =
         readable.map(|m| account("/etc/group", m.gid()).unwrap_or_else(|| m.gid().to_string()));

@@ -30,6 +30,9 @@ pub enum SourceError {
     /// It was renamed, truncated or replaced under our hands.
     #[error("{} was rotated while it was being read", .0.display())]
     Moved(PathBuf),
+    /// Standard input starts like a log that was read, and does not contain all of that.
+    #[error("standard input is neither a new log nor one that was read before with more added")]
+    NoContinuation,
     /// The system said no.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
@@ -59,26 +62,27 @@ impl SourceError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Missing(_) => "set `mail_log` in section [paths] to the file that your syslog \
-                writes mail messages to; is rsyslog installed, or is `mail_log = journal` meant?"
+                writes mail messages to; is rsyslog installed?"
                 .to_owned(),
             Self::Empty(_) => "nothing was ever logged there: check that Postfix runs and that \
                 rsyslog writes facility `mail` to this file, or set `mail_log` in section [paths]"
                 .to_owned(),
-            Self::NotAFile(_) => {
-                "`mail_log` takes files, `-` (standard input) or `journal`".to_owned()
-            }
+            Self::NotAFile(_) => "`mail_log` takes files, or `-` for standard input".to_owned(),
             Self::NotALog(_) => "known are BSD (`Nov 22 21:28:34 host`), RFC 3339 and RFC 5424 \
                 lines; `maillogsentinel explain FILE` says what it sees"
                 .to_owned(),
             Self::Moved(_) => {
                 "nothing is lost: the next run goes on where this one stopped".to_owned()
             }
+            Self::NoContinuation => {
+                "give the whole log: what was read of it is recognised".to_owned()
+            }
             Self::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 file::permission_hint(path)
             }
             Self::Io { .. } => return None,
             Self::Damaged { .. } => "the lines before the damage are recorded; if the file is \
-                still being compressed, the next run reads the rest"
+                still being compressed, the next run reads the rest; else mend or remove it"
                 .to_owned(),
         })
     }

@@ -16,7 +16,7 @@ use crate::position::{Fingerprint, Progress, Stamp};
 use crate::untrusted::Untrusted;
 
 /// How many manners are remembered within a transaction; attackers invent mechanisms.
-const MANNERS: usize = 4096;
+const MANNERS: usize = 1024;
 /// The row of `origin` for addresses that were not looked up.
 const NOT_LOOKED_UP: i64 = 1;
 
@@ -87,21 +87,24 @@ impl<'s> Batch<'s> {
         for failure in failures {
             let manner = self.manners.id(&self.transaction, &failure.manner)?;
             let doubtful = novelty == Novelty::Doubtful;
-            if doubtful && is_recorded(&self.transaction, failure)?
-                || self.claim(failure, manner, generation)?
-            {
+            if doubtful && is_recorded(&self.transaction, failure)? {
                 continue;
             }
-            insert.execute(params![
-                failure.time.as_second(),
-                Address(failure.address),
-                failure.user,
-                manner,
-                NOT_LOOKED_UP,
-                generation,
-                failure.position.cast_signed(),
-            ])?;
-            added += 1;
+            for _ in 0..failure.times {
+                if self.claim(failure, manner, generation)? {
+                    continue;
+                }
+                insert.execute(params![
+                    failure.time.as_second(),
+                    Address(failure.address),
+                    failure.user,
+                    manner,
+                    NOT_LOOKED_UP,
+                    generation,
+                    failure.position.cast_signed(),
+                ])?;
+                added += 1;
+            }
         }
         Ok(added)
     }
@@ -131,14 +134,15 @@ impl<'s> Batch<'s> {
     /// Notes how far generation `id`, now at `path`, was read, and commits.
     pub fn commit(
         self,
-        id: i64,
+        (id, log): (i64, &Path),
         (path, stamp): (&Path, &Stamp),
         progress: &Progress,
     ) -> Result<(), StoreError> {
-        let sql = "UPDATE generation SET path = ?, device = ?, inode = ?, size = ?, \
+        let sql = "UPDATE generation SET log = ?, path = ?, device = ?, inode = ?, size = ?, \
             modified_ns = ?, offset = ?, lines = ?, head_length = ?, head = ?, tail_length = ?, \
             tail = ?, unfinished = ?, last_time = ?, outage = ? WHERE id = ?";
         let values = params![
+            log.as_os_str().as_bytes(),
             path.as_os_str().as_bytes(),
             stamp.device.cast_signed(),
             stamp.inode.cast_signed(),
@@ -173,11 +177,13 @@ impl<'s> Batch<'s> {
         }
         let find = "SELECT id FROM failure \
             WHERE generation IS NULL AND time = ? AND address = ? \
-            AND (user IS ? OR user IS ? OR user IS ?) ORDER BY id";
+            AND (user IS ? OR user IS ? OR user IS ? OR (? AND user IS NULL)) ORDER BY id";
         let user = failure.user.as_ref();
         let written = user.map(Untrusted::for_csv);
         let cut = user.map(as_the_python_program_cut_it);
-        let values = params![minute, Address(failure.address), user, written, cut];
+        // In a CSV, a user who is called null looks like none.
+        let null = user.is_some_and(|user| user.as_bytes() == b"null");
+        let values = params![minute, Address(failure.address), user, written, cut, null];
         let mut statement = self.transaction.prepare_cached(find)?;
         let row: Option<i64> = statement.query_row(values, |row| row.get(0)).optional()?;
         let Some(id) = row else { return Ok(false) };

@@ -22,9 +22,6 @@ use super::{Store, StoreError};
 /// The header, as the contract has it.
 pub const HEADER: &str = "server;date;ip;user;hostname;reverse_dns_status;country_code;asn;aso\n";
 
-/// How many rows are rendered before they are written.
-const CHUNK_ROWS: u32 = 2000;
-
 /// The CSV when it last was in line with the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
@@ -191,7 +188,7 @@ impl Store {
             let row = rows.next().map_err(read)?;
             let done = row.is_none();
             row.map_or(Ok(()), |row| chunk.push(row)).map_err(rendered)?;
-            if chunk.count == CHUNK_ROWS || (done && chunk.count > 0) {
+            if chunk.is_full() || (done && chunk.count > 0) {
                 let (bytes, last, count) = chunk.take().map_err(rendered)?;
                 if !sink(&bytes, (last, count))? {
                     return Ok(());
@@ -254,6 +251,10 @@ fn stat(path: &Path) -> Result<Option<(u64, u64, u64)>, StoreError> {
 
 /// Opens the CSV; where there is none, it appears with its header, complete.
 fn open(path: &Path) -> Result<File, StoreError> {
+    // A link to a file that is not there yet: that file is the CSV.
+    let target =
+        std::fs::read_link(path).map(|to| path.parent().unwrap_or(Path::new(".")).join(to));
+    let path = target.as_deref().unwrap_or(path);
     let io = |action| move |source| StoreError::Io { action, path: path.to_owned(), source };
     if stat(path)?.is_none() {
         // Always the same name: what a killed run left is used, not left lying about.

@@ -22,6 +22,7 @@ pub struct Imported {
     pub bad: Vec<(u64, String)>,
     /// How many of them there were.
     pub bad_count: u64,
+    has_header: bool,
 }
 
 /// The Python program's dates, and ours.
@@ -29,24 +30,26 @@ const DATE_FORMATS: [&str; 2] = ["%d/%m/%Y %H:%M", "%Y-%m-%d %H:%M"];
 /// How many bad rows are kept to be shown.
 const BAD_SAMPLES: usize = 5;
 
-/// The number of bytes of the log that the Python program had read, if it left one.
-///
-/// It kept it in `state.offset`, in `state_dir` or, by its own default, in `working_dir/state`.
-pub fn offset(folders: &[PathBuf]) -> Result<Option<u64>, StoreError> {
-    for folder in folders {
-        let path = folder.join("state.offset");
-        match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                let invalid = |_| std::io::Error::other("it does not hold a number of bytes");
-                let number = text.trim().parse().map_err(invalid);
-                let error = |source| StoreError::Io { action: "take over", path, source };
-                return number.map(Some).map_err(error);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => return Err(StoreError::Io { action: "read", path, source }),
-        }
+/// Where the Python program kept the number of bytes of the log that it had read: `state.offset`, in
+/// `state_dir` or, by its own default, in `working_dir/state`.
+pub fn offset_file(folders: &[PathBuf]) -> Option<PathBuf> {
+    folders.iter().map(|folder| folder.join("state.offset")).find(|path| path.is_file())
+}
+
+/// The number in that file.
+pub fn offset(path: &Path) -> Result<u64, StoreError> {
+    let path = path.to_owned();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().map_err(|_| StoreError::NotAnOffset(path)),
+        Err(source) => Err(StoreError::Io { action: "read", path, source }),
     }
-    Ok(None)
+}
+
+/// Renames it, so that it is never taken over again, for another log, should the store be lost.
+pub fn retire_offset(path: &Path) -> Result<(), StoreError> {
+    let to = path.with_extension("offset.taken_over");
+    let action = "rename state.offset to";
+    std::fs::rename(path, &to).map_err(|source| StoreError::Io { action, path: to, source })
 }
 
 impl Store {
@@ -70,14 +73,14 @@ impl Store {
         let mut imported = Imported::default();
         // A CSV that is not there counts as an empty one that went away.
         let (mut device, mut inode, mut length) = (0, 0, 0);
+        if path.exists() && !path.is_file() {
+            return Err(StoreError::NotAFile(path.to_owned()));
+        }
         match File::open(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(source) => return Err(io(source)),
             Ok(file) => {
                 let meta = file.metadata().map_err(io)?;
-                if !meta.is_file() {
-                    return Err(StoreError::NotAFile(path.to_owned()));
-                }
                 (device, inode, length) = (meta.dev(), meta.ino(), meta.size());
                 let mut reader = reader(BufReader::new(file).take(length));
                 let mut record = csv::ByteRecord::new();
@@ -85,6 +88,9 @@ impl Store {
                     imported.add(&record, zone, &transaction).map_err(write)?;
                 }
             }
+        }
+        if imported.rows == 0 && imported.bad_count > 0 && !imported.has_header {
+            return Err(StoreError::NotOurCsv(path.to_owned()));
         }
         let mark = params![device.cast_signed(), inode.cast_signed(), length.cast_signed()];
         let sql = "INSERT INTO csv SELECT ?, ?, ?, coalesce(max(id), 0) FROM failure";
@@ -103,6 +109,7 @@ impl Imported {
     ) -> rusqlite::Result<()> {
         // The Python program wrote a second header now and then.
         if record.get(0) == Some(b"server") && record.get(1) == Some(b"date") {
+            self.has_header = true;
             return Ok(());
         }
         match row(record, zone) {

@@ -67,6 +67,12 @@ pub enum StoreError {
         /// The process, as `process 12 (maillogsentinel)`.
         holder: String,
     },
+    /// The Python program's `state.offset` is broken.
+    #[error("{} does not hold a number of bytes", .0.display())]
+    NotAnOffset(PathBuf),
+    /// Where the CSV should be is a file with other rows.
+    #[error("{} is there already, and is no CSV of failed logins", .0.display())]
+    NotOurCsv(PathBuf),
     /// The CSV's path leads to something that rows cannot be appended to.
     #[error("{} is not a regular file", .0.display())]
     NotAFile(PathBuf),
@@ -76,7 +82,8 @@ impl StoreError {
     /// What the administrator can do, if we know.
     pub fn hint(&self) -> Option<String> {
         use rusqlite::ErrorCode::{
-            CannotOpen, DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly, SystemIoFailure,
+            CannotOpen, DatabaseBusy, DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly,
+            SystemIoFailure,
         };
         let full = "make room on that disk and run again: the next run completes what is missing";
         match self {
@@ -86,6 +93,7 @@ impl StoreError {
                     path.display()
                 )),
                 DiskFull => Some(full.to_owned()),
+                DatabaseBusy => Some("another program holds it open for writing: close that".to_owned()),
                 SystemIoFailure => Some(format!("the disk is full or broken: {full}")),
                 // SQLite does not say which.
                 CannotOpen | ReadOnly => Some(format!(
@@ -97,13 +105,19 @@ impl StoreError {
             Self::Io { source, path, .. } => match source.kind() {
                 std::io::ErrorKind::StorageFull => Some(full.to_owned()),
                 std::io::ErrorKind::PermissionDenied => {
-                    Some(format!("let the user this runs as write to {}", path.display()))
+                    let path = path.display();
+                    Some(format!("let the user this runs as write to {path} and enter its folder"))
                 }
                 _ => None,
             },
             Self::TooNew { .. } => Some("install that version again".to_owned()),
-            Self::Locked { .. } => Some("it does the work; run again when it is done".to_owned()),
-            Self::NotAFile(_) => Some("set `csv_filename` in section [paths]".to_owned()),
+            Self::Locked { .. } => Some("nothing to do: it reads what is new".to_owned()),
+            Self::NotAnOffset(_) => Some(
+                "remove it, and the log is read from its start; rows that are in the CSV already are \
+                 not written again"
+                    .to_owned(),
+            ),
+            Self::NotOurCsv(_) | Self::NotAFile(_) => Some("set `csv_filename` in section [paths]".to_owned()),
         }
     }
 }
@@ -118,6 +132,9 @@ impl Store {
     /// Opens the store in `folder`, which exists; creates or migrates it as needed.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join(FILE_NAME);
+        if path.exists() && !path.is_file() {
+            return Err(StoreError::NotAFile(path));
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -150,32 +167,41 @@ impl Store {
         found.map_err(|e| self.error("read", e))
     }
 
-    /// The generations of `log` that were read, the newest last.
-    pub fn generations(&self, log: &Path) -> Result<Vec<Generation>, StoreError> {
-        self.generations_where("log = ?", log)
-    }
-
-    /// The generations of all logs but `log`.
-    pub fn generations_of_others(&self, log: &Path) -> Result<Vec<Generation>, StoreError> {
-        self.generations_where("log <> ?", log)
-    }
-
-    fn generations_where(
+    /// The generations that were read of `log`, and of logs that are not among `configured` any
+    /// more (it may have had another name); and those of the other configured logs. The newest last.
+    pub fn generations(
         &self,
-        condition: &str,
         log: &Path,
-    ) -> Result<Vec<Generation>, StoreError> {
-        let sql = format!(
-            "SELECT id, path, device, inode, size, modified_ns, offset, lines, head_length, head, \
-             tail_length, tail, unfinished, last_time, outage FROM generation WHERE {condition} \
-             ORDER BY last_time, id"
-        );
-        let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare_cached(&sql)?;
-            let rows = statement.query_map([log.as_os_str().as_bytes()], generation)?;
-            rows.collect()
+        configured: &[PathBuf],
+    ) -> Result<(Vec<Generation>, Vec<Generation>), StoreError> {
+        let sql = "SELECT id, path, device, inode, size, modified_ns, offset, lines, head_length, \
+            head, tail_length, tail, unfinished, last_time, outage, log FROM generation \
+            ORDER BY last_time, id";
+        let (mut own, mut others) = (Vec::new(), Vec::new());
+        let mut read = || -> rusqlite::Result<()> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let bytes: Vec<u8> = row.get(15)?;
+                let its_log = Path::new(OsStr::from_bytes(&bytes));
+                let other = its_log != log && configured.iter().any(|log| log == its_log);
+                if other { &mut others } else { &mut own }.push(generation(row)?);
+            }
+            Ok(())
         };
-        read().map_err(|e| self.error("read", e))
+        read().map_err(|e| self.error("read", e))?;
+        Ok((own, others))
+    }
+
+    /// What the Python program had read is found, or gone.
+    pub fn end_takeover(&self) -> Result<(), StoreError> {
+        if self.offset_to_take_over()?.is_none() {
+            return Ok(());
+        }
+        self.connection
+            .execute("DELETE FROM takeover", [])
+            .map(drop)
+            .map_err(|e| self.error("write", e))
     }
 
     /// Starts a transaction.

@@ -12,6 +12,9 @@ use rusqlite::{Connection, Row};
 
 use crate::untrusted::for_csv;
 
+/// How much is rendered before it is written.
+const MOST_ROWS: u32 = 2000;
+const MOST_BYTES: usize = 256 * 1024;
 /// What [`Chunk::push`] reads of each failure, in this order.
 pub(super) const COLUMNS: &str = "id, time, address, user, manner, origin";
 
@@ -66,6 +69,11 @@ impl<'c> Chunk<'c> {
         Ok(())
     }
 
+    /// Whether it is time to write them.
+    pub(super) fn is_full(&self) -> bool {
+        self.count >= MOST_ROWS || self.rows.get_ref().len() >= MOST_BYTES
+    }
+
     /// The rows so far, the last id in them and their number.
     pub(super) fn take(&mut self) -> Result<(Vec<u8>, i64, u64), ChunkError> {
         let full = std::mem::replace(&mut self.rows, rows());
@@ -89,7 +97,7 @@ struct Shared<'c, const N: usize> {
 }
 
 /// How many of them are remembered.
-const SHARED: usize = 4096;
+const SHARED: usize = 1024;
 
 impl<const N: usize> Shared<'_, N> {
     fn fields(&mut self, id: i64) -> rusqlite::Result<&[String; N]> {

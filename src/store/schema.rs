@@ -94,7 +94,7 @@ pub(super) enum Version {
 
 /// Sets the connection up, and brings the schema up to date.
 pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Version> {
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.busy_timeout(std::time::Duration::from_millis(900))?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let done = usize::try_from(version).unwrap_or(usize::MAX);
     let Some(missing) = MIGRATIONS.get(done..) else { return Ok(Version::Later(version)) };

@@ -45,7 +45,7 @@ proptest! {
             let manner = Manner { server, service: words(), mechanism: words(), reason: words() };
             let time = Timestamp::from_second(1_800_000_000).unwrap();
             let (user, manner) = (user.as_ref().map(|user| user.as_slice().into()), Arc::new(manner));
-            Failure { time, position, address: *address, user, manner }
+            Failure { time, position, address: *address, user, manner, times: 1 }
         });
         let found = Findings { failures: failures.collect(), ..Findings::default() };
         let mut batch = store.begin().unwrap();
@@ -55,7 +55,7 @@ proptest! {
         let (head, tail) = (edge.clone(), edge);
         let (offset, lines, unfinished, last_time, outage) = (1, 1, false, None, Vec::new());
         let progress = Progress { offset, lines, head, tail, unfinished, last_time, outage };
-        batch.commit(generation, (Path::new("log"), &Stamp::default()), &progress).unwrap();
+        batch.commit((generation, Path::new("log")), (Path::new("log"), &Stamp::default()), &progress).unwrap();
         prop_assert_eq!(store.project(&path, &TimeZone::UTC, &|| false).unwrap(), rows.len() as u64);
 
         let text = std::fs::read_to_string(&path).unwrap();

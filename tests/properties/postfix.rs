@@ -54,7 +54,7 @@ fn mechanism() -> impl Strategy<Value = Words> {
 fn reason() -> impl Strategy<Value = Words> {
     let usual = select(vec!["(reason unavailable)", "", "UGFzc3dvcmQ6", "authentication failure"]);
     let other = hostile().prop_filter("a failure that is final, one key", |words| {
-        !["Connection lost to", "Temporary authentication", "generic failure"]
+        !["Connection lost to", "Can't connect to", "Temporary authentication", "generic failure"]
             .iter()
             .any(|start| words.starts_with(start.as_bytes()))
             && ![", sasl_username=", " authentication failed"].iter().any(|key| holds(words, key))
