@@ -78,6 +78,8 @@ fn subject(call: &str) -> Option<&'static str> {
         Some("operational.log")
     } else if call.contains("maillogsentinel.lock") {
         Some("maillogsentinel.lock")
+    } else if call.contains("state.offset") {
+        Some("state.offset")
     } else if in_folder("state") || folder_itself("state") {
         Some("maillogsentinel.db")
     } else if in_folder("work") || folder_itself("work") {

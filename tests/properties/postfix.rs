@@ -77,11 +77,11 @@ fn layout() -> impl Strategy<Value = Layout> {
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     client: String,
-    address: IpAddr,
+    pub(super) address: IpAddr,
     port: Option<u16>,
     mechanism: Words,
     reason: Words,
-    user: Option<Words>,
+    pub(super) user: Option<Words>,
 }
 
 impl Refusal {
@@ -125,7 +125,7 @@ prop_compose! {
 }
 
 /// Puts syslog's part before `message`.
-fn line(layout: Layout, program: &str, message: &[u8]) -> Vec<u8> {
+pub(super) fn line(layout: Layout, program: &str, message: &[u8]) -> Vec<u8> {
     let start = match layout {
         Layout::Bsd => format!("Nov 22 21:28:34 mx1 {program}[12387]: "),
         Layout::Rfc3339 => format!("2026-11-22T21:28:34.901234+00:00 mx1 {program}[12387]: "),
