@@ -32,6 +32,8 @@ use log_files::LogFiles;
 
 /// The longer a history, the slower: these are enough for several of each pair of events.
 const MOST_EVENTS: usize = 16;
+/// No more of a line is read than this: as in `parse/scan.rs`.
+const LINE_BYTES: usize = 8 * 1024;
 
 fuzz_target!(|input: &[u8]| -> Corpus {
     let mut pieces = input.split(|b| *b == 0xff);
@@ -215,7 +217,7 @@ fn count_rows(text: &[u8], must: &mut BTreeMap<Row, usize>, may: &mut BTreeMap<R
     };
     let strange = lines().any(other_year);
     for line in lines() {
-        let line = line.get(..BLOCK_BYTES).unwrap_or(line);
+        let line = line.get(..LINE_BYTES).unwrap_or(line);
         let Reading::Line(header, Ok(Message::Refused(attempt))) = parse::read(line) else {
             continue;
         };

@@ -38,9 +38,8 @@ fn csv_of(lines: &[Vec<u8>]) -> String {
 fn is_escaped(bytes: &[u8], shown: &str) -> bool {
     let mut shown = shown.as_bytes();
     for chunk in bytes.utf8_chunks() {
-        let visible = chunk.valid().chars().map(|c| match c.is_ascii_control() {
-            true => format!("\\x{:02x}", u32::from(c)),
-            false => c.to_string(),
+        let visible = chunk.valid().chars().map(|c| {
+            if c.is_ascii_control() { format!("\\x{:02x}", u32::from(c)) } else { c.to_string() }
         });
         let broken = chunk.invalid().iter().map(|b| format!("\\x{b:02x}"));
         for text in visible.chain(broken) {
