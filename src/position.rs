@@ -60,6 +60,9 @@ impl Stamp {
 pub struct Generation {
     /// Its row in the store.
     pub id: i64,
+    /// Whether it was read for the log that is read; else for one that has another name now, or is
+    /// not read any more.
+    pub own: bool,
     /// Where it was last seen.
     pub path: PathBuf,
     /// What the file system said then.

@@ -130,8 +130,10 @@ fn add(
 fn ignore_networks(found: &mut Findings, config: &Config, counts: &mut Counts) {
     let ignored = &config.detect.ignore_networks;
     if !ignored.is_empty() {
-        let before = found.failures.len();
-        found.failures.retain(|f| !ignored.iter().any(|network| network.contains(&f.address)));
-        counts.ignored += (before - found.failures.len()) as u64;
+        found.failures.retain(|failure| {
+            let ignore = ignored.iter().any(|network| network.contains(&failure.address));
+            counts.ignored += u64::from(failure.times) * u64::from(ignore);
+            !ignore
+        });
     }
 }

@@ -154,22 +154,13 @@ impl Run<'_> {
 
     /// Reads what is new of `log`.
     fn read_log(&mut self, log: &MailLog, progress: &mut dyn Progress) -> Result<(), StoreError> {
-        let path = match log {
-            MailLog::File(path) => path.clone(),
-            MailLog::Stdin => PathBuf::from("-"),
-            MailLog::Journal => {
-                self.error(
-                    "reading the journal is not built yet in this version",
-                    Some("set `mail_log` in section [paths] to the file that rsyslog writes"),
-                );
-                return Ok(());
-            }
-        };
-        let configured = |log: &MailLog| match log {
-            MailLog::File(path) => path.clone(),
-            _ => PathBuf::from("-"),
-        };
-        let configured: Vec<_> = self.config.paths.mail_logs.iter().map(configured).collect();
+        if *log == MailLog::Journal {
+            let hint = "set `mail_log` in section [paths] to the file that rsyslog writes";
+            self.error("reading the journal is not built yet in this version", Some(hint));
+            return Ok(());
+        }
+        let path = name(log);
+        let configured: Vec<_> = self.config.paths.mail_logs.iter().map(name).collect();
         let (known, others) = self.store.generations(&path, &configured)?;
         let mut plan = if *log == MailLog::Stdin {
             rotation::plan_stream(Box::new(std::io::stdin()), known)
@@ -360,6 +351,15 @@ fn take_over_offset(readings: &mut [Reading], offset: u64) {
             continue;
         }
         reading.from = From::TakenOver(if at == holder { offset } else { u64::MAX });
+    }
+}
+
+/// What the store knows a log by.
+fn name(log: &MailLog) -> PathBuf {
+    match log {
+        MailLog::File(path) => path.clone(),
+        MailLog::Stdin => PathBuf::from("-"),
+        MailLog::Journal => PathBuf::from("journal"),
     }
 }
 

@@ -169,7 +169,7 @@ fn list(log: &Path, known: &[Generation], errors: &mut Vec<SourceError>) -> Vec<
         }
     }
     // A link that points elsewhere every day leaves its last target where we saw it.
-    if let Some(newest) = known.last() {
+    if let Some(newest) = known.iter().rfind(|generation| generation.own) {
         let place = Place { age: Age::Numbered(std::cmp::Reverse(0)), stem: Vec::new() };
         add(&newest.path, place, &mut Vec::new());
     }
@@ -265,10 +265,11 @@ fn better(one: &Seen, at: usize, other: &Seen, other_at: usize) -> bool {
 ///
 /// `numbers` are those of all numbered rotations that exist, empty and unreadable ones too.
 fn gap(seen: &[(Seen, LastLine)], known: &[Generation], numbers: &BTreeSet<u64>) -> Option<Gap> {
-    let since = known.last()?.progress.last_time;
+    let last = known.iter().rposition(|generation| generation.own)?;
+    let since = known.get(last)?.progress.last_time;
     let mut news = seen.iter().filter(|(file, _)| file.from.is_some());
     let before = news.position(|(file, _)| file.known.is_none());
-    let newest = seen.iter().find(|(file, _)| file.alike.contains(&(known.len() - 1)));
+    let newest = seen.iter().find(|(file, _)| file.alike.contains(&last));
     let complete = newest.is_some_and(|(file, _)| {
         // It is there; so must be all that were rotated after it.
         file.found.number().is_none_or(|own| (1..own).all(|number| numbers.contains(&number)))

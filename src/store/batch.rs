@@ -68,11 +68,9 @@ impl<'s> Batch<'s> {
         generation: i64,
         novelty: Novelty,
     ) -> Result<u64, StoreError> {
-        self.add_failures(&findings.failures, generation, novelty)
-            .map_err(|e| self.error(e))
-            .and_then(|added| {
-                self.add_logins(&findings.logins).map(|()| added).map_err(|e| self.error(e))
-            })
+        let added = self.add_failures(&findings.failures, generation, novelty);
+        let added = added.and_then(|added| self.add_logins(&findings.logins).map(|()| added));
+        added.map_err(|e| self.error(e))
     }
 
     fn add_failures(

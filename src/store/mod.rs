@@ -185,7 +185,8 @@ impl Store {
                 let bytes: Vec<u8> = row.get(15)?;
                 let its_log = Path::new(OsStr::from_bytes(&bytes));
                 let other = its_log != log && configured.iter().any(|log| log == its_log);
-                if other { &mut others } else { &mut own }.push(generation(row)?);
+                let known = Generation { own: its_log == log, ..generation(row)? };
+                if other { &mut others } else { &mut own }.push(known);
             }
             Ok(())
         };
@@ -236,6 +237,7 @@ fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
     let processes = outage.split(|b| *b == b' ').filter(|process| !process.is_empty());
     Ok(Generation {
         id: row.get(0)?,
+        own: true,
         path: OsStr::from_bytes(&row.get::<_, Vec<u8>>(1)?).into(),
         stamp: Stamp {
             device: unsigned(row, 2)?,

@@ -549,3 +549,19 @@ fn one_file_cannot_be_log_and_csv() {
     let sentinel = sentinel.set(log).set("paths.csv_filename=mail.log");
     sentinel.run().exits(78).says("lead to the same file");
 }
+
+#[test]
+fn a_log_that_is_not_configured_any_more_is_left_alone() {
+    let sentinel = Sentinel::default()
+        .file("mail.log", failure("2026-11-20T10:00:00Z", "203.0.113.1", "a"))
+        .file("other.log", failure("2026-11-21T10:00:00Z", "203.0.113.2", "b"));
+    let path = |name: &str| sentinel.path(name).display().to_string();
+    let both = format!("paths.mail_log={}, {}", path("mail.log"), path("other.log"));
+    Ran::of(&mut sentinel.command(&["--set", &both])).exits(0);
+    sentinel.append("other.log", failure("2026-11-22T10:00:00Z", "203.0.113.3", "c"));
+    fs::rename(sentinel.path("mail.log"), sentinel.path("mail.log.1")).unwrap();
+    sentinel.write("mail.log", failure("2026-11-22T11:00:00Z", "203.0.113.4", "d"));
+    let ran = sentinel.run().exits(0);
+    assert!(!ran.stderr.contains("missing"), "{}", ran.stderr);
+    assert_eq!(sentinel.who(), ["203.0.113.1 a", "203.0.113.2 b", "203.0.113.4 d"]);
+}
