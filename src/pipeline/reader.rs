@@ -58,7 +58,7 @@ impl Ended {
 /// A message is sent when it holds about this much; see `QUEUE` for how many may wait.
 const FAILURES: usize = 500;
 /// Likewise, bytes of logins.
-const LOGIN_BYTES: usize = 2 * 1024 * 1024;
+const LOGIN_BYTES: usize = 1024 * 1024;
 /// Likewise, bytes of user names.
 const NAME_BYTES: usize = 64 * 1024;
 
