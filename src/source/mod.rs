@@ -81,9 +81,11 @@ impl SourceError {
                 file::permission_hint(path)
             }
             Self::Io { .. } => return None,
-            Self::Damaged { .. } => "the lines before the damage are recorded; if the file is \
+            Self::Damaged { .. } => {
+                "the lines well before the damage are recorded; if the file is \
                 still being compressed, the next run reads the rest; else mend or remove it"
-                .to_owned(),
+                    .to_owned()
+            }
         })
     }
 
