@@ -9,12 +9,14 @@ pub mod exit;
 pub mod pipeline;
 
 pub mod event;
+pub mod origin;
 pub mod position;
 pub mod untrusted;
 pub mod host;
 
 pub mod source;
 pub mod parse;
+pub mod enrich;
 pub mod store;
 
 pub mod oplog;

@@ -1,0 +1,1 @@
+//! Stage 3: who is behind an address, by reverse DNS and by the databases of countries and networks.
