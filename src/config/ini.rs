@@ -4,7 +4,7 @@
 //! with `#` or `;`, values continued on indented lines, `%%` for a percent sign and `%(key)s` for
 //! another value of the section, `[DEFAULT]` for keys that all sections have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One `key = value` of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Entry {
     pub value: String,
     /// The line its key is on.
     pub line: usize,
+    /// It stands in `[DEFAULT]`, and this section has no such key of its own.
+    pub inherited: bool,
 }
 
 /// A line that is no INI.
@@ -35,6 +37,7 @@ const DEFAULT: &str = "DEFAULT";
 pub fn read(text: &str) -> (Vec<Entry>, Vec<Syntax>) {
     let (mut entries, mut mistakes) = (Vec::<Entry>::new(), Vec::new());
     let mut section: Option<String> = None;
+    let mut sections = BTreeSet::new();
     // How far the key that a line may continue is indented.
     let mut open = None;
     for (line, raw) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
@@ -61,6 +64,7 @@ pub fn read(text: &str) -> (Vec<Entry>, Vec<Syntax>) {
         if let Some(rest) = trimmed.strip_prefix('[') {
             match rest.split_once(']') {
                 Some((name, _)) if !name.trim().is_empty() => {
+                    sections.insert(name.trim().to_owned());
                     section = Some(name.trim().to_owned());
                 }
                 _ => {
@@ -88,15 +92,33 @@ pub fn read(text: &str) -> (Vec<Entry>, Vec<Syntax>) {
                 format!("`{key}` is in section [{section}] already, on line {}", earlier.line);
             mistakes.push(Syntax { line, what });
         }
-        entries.push(Entry { section: section.clone(), key, value, line });
+        entries.push(Entry { section: section.clone(), key, value, line, inherited: false });
         open = Some(indent);
     }
     for entry in &mut entries {
         entry.value.truncate(entry.value.trim_end().len());
     }
+    let mut entries = inherit(entries, &sections);
     interpolate(&mut entries, &mut mistakes);
     entries.retain(|entry| entry.section != DEFAULT);
+    for entry in &mut entries {
+        // Python leaves the newline of a value that starts below its key.
+        entry.value = entry.value.trim().to_owned();
+    }
     (entries, mistakes)
+}
+
+/// Gives every section the keys of `[DEFAULT]` that it does not have itself.
+fn inherit(mut entries: Vec<Entry>, sections: &BTreeSet<String>) -> Vec<Entry> {
+    let own: BTreeSet<_> = entries.iter().map(|e| (e.section.clone(), e.key.clone())).collect();
+    let defaults: Vec<_> = entries.iter().filter(|e| e.section == DEFAULT).cloned().collect();
+    for section in sections.iter().filter(|section| *section != DEFAULT) {
+        let missing = defaults.iter().filter(|e| !own.contains(&(section.clone(), e.key.clone())));
+        let inherited =
+            |entry: &Entry| Entry { section: section.clone(), inherited: true, ..entry.clone() };
+        entries.extend(missing.map(inherited));
+    }
+    entries
 }
 
 /// Replaces `%(key)s` and `%%`, as `BasicInterpolation` does.
@@ -110,7 +132,13 @@ fn interpolate(entries: &mut [Entry], mistakes: &mut Vec<Syntax>) {
         };
         match expand(&entry.value, &look_up, 10) {
             Ok(value) => entry.value = value,
-            Err(what) => mistakes.push(Syntax { line: entry.line, what }),
+            // What is wrong in [DEFAULT] is wrong in every section that inherits it.
+            Err(what) => {
+                let mistake = Syntax { line: entry.line, what };
+                if !mistakes.contains(&mistake) {
+                    mistakes.push(mistake);
+                }
+            }
         }
     }
 }
@@ -159,7 +187,10 @@ mod tests {
             ["A.key=1@3", "A.b=x = y@5", "A.empty=@6", "A.long=one\ntwo\n\nthree@7", "B.c=%@12"];
         assert_eq!(pairs(text), read);
         let text = "[DEFAULT]\nbase = /srv\n[A]\ndir = %(base)s/log\nfile = %(dir)s/x\n";
-        assert_eq!(pairs(text), ["A.dir=/srv/log@4", "A.file=/srv/log/x@5"]);
+        let read = ["A.dir=/srv/log@4", "A.file=/srv/log/x@5", "A.base=/srv@2"];
+        assert_eq!(pairs(text), read);
+        let text = "[A]\n[DEFAULT]\nx = 1\ny=\n  2\n[B]\nx = 3\n";
+        assert_eq!(pairs(text), ["B.x=3@7", "A.x=1@3", "A.y=2@4", "B.y=2@4"]);
     }
 
     #[test]

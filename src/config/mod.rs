@@ -140,6 +140,8 @@ fn gives_paths(settings: &[String]) -> bool {
 #[derive(Default)]
 struct Reader {
     values: HashMap<(&'static str, &'static str), Value>,
+    /// Where each key was set last.
+    places: HashMap<&'static str, String>,
     mistakes: Vec<Note>,
     warnings: Vec<Note>,
 }
@@ -201,10 +203,12 @@ impl Reader {
         for (at, (key, path)) in files.iter().enumerate() {
             let twin = files.iter().take(at).find(|(other, same)| other != key && same == path);
             if let Some((other, _)) = twin {
+                let place = self.places.get(key).or_else(|| self.places.get(other));
+                let path = path.display();
                 self.mistakes.push(Note {
-                    place: path.display().to_string(),
-                    what: format!("`{other}` and `{key}` lead to the same file"),
-                    hint: None,
+                    place: place.cloned().unwrap_or_else(|| path.to_string()),
+                    what: format!("`{other}` and `{key}` lead to the same file, {path}"),
+                    hint: Some("give one of them another name".to_owned()),
                 });
             }
         }
@@ -219,6 +223,7 @@ impl Reader {
                 key: key.trim().to_lowercase(),
                 value: value.trim().to_owned(),
                 line: 0,
+                inherited: false,
             })
         });
         let before = self.warnings.len();
@@ -236,7 +241,10 @@ impl Reader {
 
     fn read_entry(&mut self, entry: &Entry, place: &str) {
         let Some(key) = find(&entry.section, &entry.key) else {
-            self.warnings.push(unknown(entry, place));
+            // A key of [DEFAULT] is for those sections that know it.
+            if !entry.inherited {
+                self.warnings.push(unknown(entry, place));
+            }
             return;
         };
         // Python fell back on the default for an empty value; log_file means something by it.
@@ -245,7 +253,10 @@ impl Reader {
         let empty_means_default = entry.value.is_empty() && !needed;
         let text = if empty_means_default { key.default } else { &entry.value };
         match key.kind.check(text) {
-            Ok(value) => drop(self.values.insert((key.section, key.name), value)),
+            Ok(value) => {
+                self.values.insert((key.section, key.name), value);
+                self.places.insert(key.name, place.to_owned());
+            }
             Err(allowed) => {
                 let shown = if key.kind == Kind::Secret { "(hidden)" } else { text };
                 self.mistakes.push(Note {
