@@ -1,6 +1,7 @@
 //! The nouns of a login: what was tried, from where, and how it ended.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -96,6 +97,24 @@ impl Logins {
         }
     }
 
+    /// Adds those of `later`.
+    fn append(&mut self, later: Self) {
+        if self.counts.is_empty() {
+            *self = later;
+            return;
+        }
+        for (key, count) in later.counts {
+            let bytes = key.len() + KEY_BYTES;
+            match self.counts.entry(key) {
+                Entry::Occupied(mut known) => *known.get_mut() += count,
+                Entry::Vacant(new) => {
+                    self.bytes += bytes;
+                    new.insert(count);
+                }
+            }
+        }
+    }
+
     /// About how much memory they take.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -136,6 +155,9 @@ pub struct Puzzle {
     pub because: String,
 }
 
+/// How many lines that no rule understood are kept to be shown.
+pub const PUZZLE_SAMPLES: usize = 5;
+
 /// What a stretch of a log held.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Findings {
@@ -151,6 +173,21 @@ pub struct Findings {
     pub puzzle_samples: Vec<Puzzle>,
     /// Lines longer than the reader's limit, read up to it.
     pub cut_lines: u64,
+}
+
+impl Findings {
+    /// Adds those of a later stretch, whose lines are numbered from after line `lines_before`.
+    pub fn append(&mut self, later: Self, lines_before: u64) {
+        self.lines += later.lines;
+        self.failures.extend(later.failures);
+        self.logins.append(later.logins);
+        self.puzzles += later.puzzles;
+        let room = PUZZLE_SAMPLES.saturating_sub(self.puzzle_samples.len());
+        let samples = later.puzzle_samples.into_iter().take(room);
+        let numbered = |puzzle: Puzzle| Puzzle { line: lines_before + puzzle.line, ..puzzle };
+        self.puzzle_samples.extend(samples.map(numbered));
+        self.cut_lines += later.cut_lines;
+    }
 }
 
 /// An IPv4-mapped IPv6 address as the IPv4 address it stands for; others unchanged.

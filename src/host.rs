@@ -20,6 +20,10 @@ pub struct Host {
     pub name: String,
     /// How many files to read at once.
     pub threads: usize,
+    /// A file of twice this size and more is read by several threads, in pieces of about so many
+    /// bytes: enough to be worth handing to a thread, and few enough that its findings fit in memory
+    /// if every line is one. At least [`FINGERPRINT_BYTES`](crate::position::FINGERPRINT_BYTES).
+    pub piece_bytes: u64,
     /// Set by SIGTERM and SIGINT: finish within a second.
     pub stop: Arc<AtomicBool>,
     /// Whether those signals end the process at once instead, for there is nothing to finish.
@@ -42,6 +46,7 @@ impl Host {
             zone: zone(),
             name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             threads: std::thread::available_parallelism().map_or(1, |n| n.get().min(4)),
+            piece_bytes: 4 * 1024 * 1024,
             stop: Arc::default(),
             dies_at_once: Arc::new(AtomicBool::new(true)),
         }

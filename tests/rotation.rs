@@ -90,7 +90,12 @@ impl History {
         ];
         let config = config::load(Some(Path::new("/dev/null")), &settings).0.unwrap();
         fs::create_dir(folder.path().join("log")).unwrap();
-        let host = Host { zone: TimeZone::UTC, threads: 1 + rng.usize(..2), ..Host::real() };
+        let host = Host {
+            zone: TimeZone::UTC,
+            threads: 1 + rng.usize(..2),
+            piece_bytes: 1024,
+            ..Host::real()
+        };
         Self {
             seed,
             folder,

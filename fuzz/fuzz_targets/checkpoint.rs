@@ -121,6 +121,7 @@ impl History {
             zone: TimeZone::UTC,
             name: "here".to_owned(),
             threads: 2,
+            piece_bytes: 1024,
             stop: asked.clone(),
             ..Host::real()
         };

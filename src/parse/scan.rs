@@ -17,14 +17,12 @@ use super::rule::Rule;
 use super::syslog::{self, Header};
 use super::time::Chronology;
 use super::{Outage, Reading, read};
-use crate::event::{Failure, Findings, Manner, Puzzle};
+use crate::event::{Failure, Findings, Manner, PUZZLE_SAMPLES, Puzzle};
 use crate::untrusted::Untrusted;
 
 /// One of these is in every line about a login.
 pub(super) const NEEDLES: [&[u8]; 2] = [b"SASL", b"sasl_username="];
 
-/// How many lines that no rule understood are kept to be shown.
-const PUZZLE_SAMPLES: usize = 5;
 /// How much of each is shown.
 const PUZZLE_BYTES: usize = 300;
 /// How many manners are remembered; attackers invent mechanisms.
@@ -102,6 +100,51 @@ impl Scanner {
         found.lines += lines;
         self.lines += lines;
         if self.chronology.guessed_too_late() { Err(Stop::YearsTooLate) } else { Ok(()) }
+    }
+
+    /// A scanner for a later stretch of the same file, on the assumption that all that matters of
+    /// the lines between is the time of the last of them, `line_before`. It counts lines from 0.
+    ///
+    /// For the stretch that comes next, `line_before` is empty.
+    #[must_use]
+    pub fn ahead(&self, line_before: &[u8]) -> Self {
+        let mut chronology = self.chronology.clone();
+        if let Some(stamp) = lines(line_before).next_back().and_then(syslog::stamp) {
+            chronology.skip_to(stamp);
+        }
+        Self {
+            chronology,
+            outage: Outage::default(),
+            host: self.host.clone(),
+            logins_after: self.logins_after,
+            lines: 0,
+            // Whether this is a log is for the first stretch to say.
+            dated: self.dated || !line_before.is_empty(),
+            first_time: None,
+            day: self.day,
+            manners: HashMap::default(),
+            key: Vec::new(),
+        }
+    }
+
+    /// Goes on where `later`, made by [`Scanner::ahead`], stopped; false if what it assumed, that
+    /// the last line before it was of time `assumed`, is not how things are: then it is void.
+    pub fn join(&mut self, assumed: Option<Timestamp>, later: Self) -> bool {
+        let right = self.last_time() == assumed && self.outage.is_over();
+        if right {
+            self.chronology = later.chronology;
+            self.outage = later.outage;
+            self.lines += later.lines;
+            self.dated |= later.dated;
+            self.first_time = self.first_time.or(later.first_time);
+            self.day = later.day;
+        }
+        right
+    }
+
+    /// Whether the file spans more years than the first guess allowed.
+    pub fn guessed_too_late(&self) -> bool {
+        self.chronology.guessed_too_late()
     }
 
     /// Leaves out logins up to `time`: they were counted before.

@@ -42,6 +42,7 @@ const CLOCK_SLACK: SignedDuration = SignedDuration::from_hours(25);
 const WRAP: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// Gives every stamp of one file its instant; feed it in the order of the lines.
+#[derive(Clone)]
 pub struct Chronology {
     zone: TimeZone,
     latest: Timestamp,
@@ -52,6 +53,7 @@ pub struct Chronology {
 }
 
 /// A local hour without a change of offset: its minutes and seconds just add up.
+#[derive(Clone)]
 struct Hour {
     month: i8,
     day: i8,
@@ -94,6 +96,14 @@ impl Chronology {
             self.last = Some(time);
         }
         Some(time)
+    }
+
+    /// Goes on after a line with `stamp`, without having seen those before it.
+    pub fn skip_to(&mut self, stamp: Stamp) {
+        let too_late = self.too_late;
+        self.resolve(stamp);
+        // Nothing was seen out of order.
+        self.too_late = too_late;
     }
 
     /// The zone of stamps that have none.

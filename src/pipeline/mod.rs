@@ -5,6 +5,7 @@
 //! line at the end. Whatever stops it, the next run ends as if nothing had happened.
 
 mod commit;
+mod pieces;
 mod reader;
 
 use std::collections::VecDeque;
@@ -311,11 +312,12 @@ fn start_readers(
 ) -> (Vec<File>, impl FnMut() + use<>) {
     let mut jobs = VecDeque::new();
     let mut files = Vec::new();
+    let threads = if readings.len() > 1 { 1 } else { host.threads };
     for reading in readings {
         let (sender, messages) = sync_channel(QUEUE);
         let ends_takeover = matches!(reading.from, From::TakenOver(bytes) if bytes < u64::MAX);
         files.push(File { path: reading.path.clone(), ends_takeover, messages });
-        jobs.push_back(Job { reading, sender });
+        jobs.push_back(Job { reading, threads, sender });
     }
     let (hand_out, handed_out) = channel();
     let handed_out = Arc::new(Mutex::new(handed_out));

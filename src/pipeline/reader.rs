@@ -21,6 +21,8 @@ use crate::store::Novelty;
 /// A file to read, and where its findings go.
 pub(super) struct Job {
     pub(super) reading: Reading,
+    /// How many threads may read it.
+    pub(super) threads: usize,
     pub(super) sender: SyncSender<Message>,
 }
 
@@ -66,8 +68,8 @@ const NAME_BYTES: usize = 64 * 1024;
 pub(super) fn work(jobs: &Mutex<Receiver<Job>>, host: &Host, bytes_read: &Arc<AtomicU64>) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { reading, sender }) = job else { return };
-        let ended = read(reading, &sender, (host, bytes_read));
+        let Ok(Job { reading, threads, sender }) = job else { return };
+        let ended = read((reading, threads), &sender, (host, bytes_read));
         // The other side is gone when the run was interrupted.
         if sender.send(Message::Ended(Box::new(ended))).is_err() {
             return;
@@ -76,7 +78,7 @@ pub(super) fn work(jobs: &Mutex<Receiver<Job>>, host: &Host, bytes_read: &Arc<At
 }
 
 fn read(
-    mut reading: Reading,
+    (mut reading, threads): (Reading, usize),
     sender: &SyncSender<Message>,
     (host, bytes_read): (&Host, &Arc<AtomicU64>),
 ) -> Ended {
@@ -91,7 +93,7 @@ fn read(
             Err(error) => return Ended::failed(error),
         };
         let mut file = FileReader::new(opened, host, years_back, sender);
-        match file.read(host, may_restart) {
+        match file.read(threads, host, may_restart) {
             Flow::YearsTooLate => reading = again,
             Flow::End => return file.end(None),
             Flow::Fail(error) if error.is_passing() => return Ended::failed(error),
@@ -106,21 +108,21 @@ fn read(
 }
 
 /// How reading went.
-enum Flow {
+pub(super) enum Flow {
     End,
     YearsTooLate,
     Fail(SourceError),
 }
 
 /// An open file on its way through the parser.
-struct FileReader<'s> {
-    opened: Opened,
-    scanner: Scanner,
+pub(super) struct FileReader<'s> {
+    pub(super) opened: Opened,
+    pub(super) scanner: Scanner,
     sender: &'s SyncSender<Message>,
     novelty: Novelty,
     /// What the Python program had read.
     taken_over: u64,
-    found: Findings,
+    pub(super) found: Findings,
 }
 
 impl<'s> FileReader<'s> {
@@ -144,7 +146,13 @@ impl<'s> FileReader<'s> {
         Self { opened, scanner, sender, novelty, taken_over, found: Findings::default() }
     }
 
-    fn read(&mut self, host: &Host, may_restart: bool) -> Flow {
+    fn read(&mut self, threads: usize, host: &Host, may_restart: bool) -> Flow {
+        if threads > 1
+            && self.taken_over == 0
+            && let Some(end) = self.read_pieces(threads, host, may_restart)
+        {
+            return end;
+        }
         while !host.stopping() {
             let block = match self.opened.blocks.next_block() {
                 Ok(Some(block)) => block,
@@ -173,7 +181,7 @@ impl<'s> FileReader<'s> {
     /// Hands over what was found; false if nobody wants it.
     ///
     /// Logins are kept back while there are few kinds of them: each kind is a row to update.
-    fn send(&mut self, all: bool) -> bool {
+    pub(super) fn send(&mut self, all: bool) -> bool {
         let mut found = std::mem::take(&mut self.found);
         if !all && found.logins.bytes() < LOGIN_BYTES {
             std::mem::swap(&mut found.logins, &mut self.found.logins);
@@ -222,7 +230,8 @@ fn without<'b>(block: Block<'b>, taken_over: u64, scanner: &mut Scanner) -> Opti
     (!rest.is_empty()).then_some(Block { bytes: rest, position, cut: block.cut })
 }
 
-fn is_full(found: &Findings) -> bool {
+/// Whether it is time to hand `found` over.
+pub(super) fn is_full(found: &Findings) -> bool {
     let names =
         || found.failures.iter().filter_map(|f| f.user.as_ref()).map(|u| u.as_bytes().len());
     found.failures.len() >= FAILURES

@@ -161,6 +161,14 @@ impl Edges {
         self.tail.extend_from_slice(bytes.get(last..).unwrap_or_default());
     }
 
+    /// Goes on with a stretch whose edges are `later`, longer than a fingerprint.
+    pub fn join(&mut self, later: Self) {
+        if self.head.is_empty() {
+            self.head = later.head;
+        }
+        self.tail = later.tail;
+    }
+
     /// Fingerprints of both.
     pub fn fingerprints(&self) -> (Fingerprint, Fingerprint) {
         (Fingerprint::of(&self.head), Fingerprint::of(&self.tail))

@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use super::SourceError;
 use super::block::{Blocks, Edges, LastLine};
 use super::compressed::{self, Compression};
+use super::piece::{Pieces, Stretch};
 use crate::position::{FINGERPRINT_BYTES, Fingerprint, Generation, Progress, Stamp};
 
 /// A stream of uncompressed bytes.
@@ -77,8 +79,10 @@ pub struct Opened {
     pub from: From,
     /// The generation it continues, if it is a known one.
     pub known: Option<i64>,
-    plain: Option<File>,
+    plain: Option<Arc<File>>,
     path: PathBuf,
+    last_line: LastLine,
+    counter: Arc<AtomicU64>,
 }
 
 /// What the file system says of an open or closed file.
@@ -189,13 +193,12 @@ fn open_plain(
     counter: Arc<AtomicU64>,
 ) -> Result<Opened, SourceError> {
     let io = |error| SourceError::io("read", &path, error);
-    let mut reader = file.try_clone().map_err(io)?;
     let (position, edges) = match &from {
         From::After(progress) => {
             let moved = |_| SourceError::Moved(path.clone());
             let tail = tail(&file, progress.offset, &progress.tail).map_err(moved)?;
-            reader.seek(SeekFrom::Start(0)).map_err(io)?;
-            let mut head = first_bytes(&reader).map_err(moved)?;
+            (&file).seek(SeekFrom::Start(0)).map_err(io)?;
+            let mut head = first_bytes(&file).map_err(moved)?;
             if !progress.head.starts(&head) {
                 return Err(SourceError::Moved(path));
             }
@@ -204,11 +207,12 @@ fn open_plain(
         }
         _ => (0, Edges::default()),
     };
-    reader.seek(SeekFrom::Start(position)).map_err(io)?;
+    let file = Arc::new(file);
     // What is written from here on is for the next run: a busy log must not keep us for ever.
-    let reader = Counted(reader.take(stamp.size.saturating_sub(position)), counter);
+    let stretch = Stretch::new(file.clone(), position..stamp.size);
+    let reader = Counted(stretch, counter.clone());
     let blocks = Blocks::new(Box::new(reader) as Stream, position, edges, last_line);
-    Ok(Opened { blocks, stamp, from, known: None, plain: Some(file), path })
+    Ok(Opened { blocks, stamp, from, known: None, plain: Some(file), path, last_line, counter })
 }
 
 /// Reads past what is done with in a stream that cannot seek.
@@ -225,6 +229,8 @@ fn skip(
         known: None,
         plain: None,
         path,
+        last_line,
+        counter: Arc::default(),
     };
     let From::After(progress) = &from else {
         return Ok(opened(stream, from, 0, Edges::default(), path));
@@ -255,6 +261,30 @@ impl Opened {
         &self.path
     }
 
+    /// What of a plain file can be read in pieces, if that is worth it.
+    pub fn pieces(&self, piece_bytes: u64) -> Option<Pieces> {
+        let start = self.blocks.position();
+        let worth = self.stamp.size.saturating_sub(start) >= 2 * piece_bytes;
+        let file = self.plain.clone().filter(|_| worth)?;
+        Some(Pieces::new(file, start..self.stamp.size, piece_bytes))
+    }
+
+    /// The lines of one piece.
+    pub fn stretch(&self, piece: Range<u64>) -> Option<Blocks<Stream>> {
+        let position = piece.start;
+        let stretch = Stretch::new(self.plain.clone()?, piece);
+        let reader = Box::new(Counted(stretch, self.counter.clone())) as Stream;
+        Some(Blocks::new(reader, position, Edges::default(), LastLine::Waits))
+    }
+
+    /// Goes on after the pieces that were read, whose end is `position`.
+    pub fn go_on_at(&mut self, position: u64, edges: Edges) {
+        let Some(file) = self.plain.clone() else { return };
+        let stretch = Stretch::new(file, position..self.stamp.size);
+        let reader = Box::new(Counted(stretch, self.counter.clone()));
+        self.blocks = Blocks::new(reader, position, edges, self.last_line);
+    }
+
     /// Whether a last line was left for later.
     pub fn unfinished(&self) -> bool {
         self.plain.is_some() && self.stamp.size > self.blocks.position()
@@ -264,7 +294,7 @@ impl Opened {
     pub fn still_the_same(&self) -> Result<(), SourceError> {
         let Some(file) = &self.plain else { return Ok(()) };
         let (head, end) = self.blocks.edges().fingerprints();
-        let mut start = file;
+        let mut start = &**file;
         let mut same_start = || start.seek(SeekFrom::Start(0)).and_then(|_| first_bytes(start));
         let same_end = tail(file, self.blocks.position(), &end).is_ok();
         let nothing_read = head.length == 0;

@@ -7,6 +7,7 @@ pub mod block;
 pub mod compressed;
 pub mod file;
 pub mod name;
+pub mod piece;
 pub mod rotation;
 
 use std::io;

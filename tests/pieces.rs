@@ -1,0 +1,154 @@
+//! A long file is read by several threads; what is recorded, and what is said, is what one thread
+//! that reads it from start to end records and says.
+//!
+//! Logs are random and odd: years that pass, clocks that go wrong, holes, lines without end, an
+//! auth service that comes and goes. `PIECES_SEED=n cargo test --test pieces` tries one alone.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test should stop at the first surprise"
+)]
+
+use std::fs;
+use std::path::Path;
+
+use fastrand::Rng;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use maillogsentinel::config;
+use maillogsentinel::host::Host;
+use maillogsentinel::pipeline::{self, Progress};
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+/// How many logs are tried.
+const LOGS: u64 = 300;
+
+#[test]
+fn several_threads_find_what_one_finds() {
+    let number = std::env::var_os("PIECES_SEED").map(|n| n.to_str().unwrap().parse().unwrap());
+    let mut failures = 0;
+    for seed in number.map_or(0..LOGS, |seed| seed..seed + 1) {
+        let mut rng = Rng::with_seed(seed);
+        let parts = log(&mut rng);
+        let zone = if rng.bool() { TimeZone::UTC } else { TimeZone::get("Europe/Berlin").unwrap() };
+        let read = |threads| {
+            let host = Host { zone: zone.clone(), threads, piece_bytes: 1024, ..Host::real() };
+            recorded(&parts, &host)
+        };
+        let expected = read(1);
+        for threads in [2, 3] {
+            let found = read(threads);
+            let what = format!("PIECES_SEED={seed}, {threads} threads");
+            assert_eq!(found.said, expected.said, "{what}");
+            for (found, expected) in found.csv.lines().zip(expected.csv.lines()) {
+                assert_eq!(found, expected, "{what}");
+            }
+            assert!(found == expected, "{what}: the store or the number of rows differs");
+        }
+        failures += expected.failures;
+    }
+    assert!(number.is_some() || failures > LOGS * 50, "only {failures} failures were compared");
+}
+
+/// What two runs say and leave: the log is read up to some line, and then to its end.
+#[derive(PartialEq)]
+struct Recorded {
+    said: Vec<String>,
+    csv: String,
+    rows: Vec<Vec<Value>>,
+    failures: u64,
+}
+
+fn recorded(parts: &[Vec<u8>], host: &Host) -> Recorded {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display();
+    let settings = ["mail_log", "working_dir", "state_dir"]
+        .map(|key| format!("paths.{key}={path}/{key}"))
+        .into_iter()
+        .chain(["general.log_file=".to_owned()]);
+    let settings: Vec<_> = settings.collect();
+    let config = config::load(Some(Path::new("/dev/null")), &settings).0.unwrap();
+    let (mut said, mut failures) = (Vec::new(), 0);
+    for part in 1..=parts.len() {
+        fs::write(folder.path().join("mail_log"), parts[..part].concat()).unwrap();
+        let summary = pipeline::run(host, &config, &mut Nobody).unwrap();
+        failures += summary.failures;
+        let told = format!("{summary:?}").replace(&path.to_string(), "");
+        said.push(told);
+    }
+    let store = folder.path().join("state_dir/maillogsentinel.db");
+    let store = Connection::open(store).unwrap();
+    let rows = [
+        "SELECT * FROM failure",
+        "SELECT * FROM manner",
+        "SELECT * FROM login",
+        "SELECT offset, lines, head_length, head, tail_length, tail, unfinished, last_time, outage \
+         FROM generation",
+    ];
+    let rows = rows.iter().flat_map(|sql| query(&store, sql)).collect();
+    let csv = fs::read_to_string(folder.path().join("working_dir/maillogsentinel.csv")).unwrap();
+    Recorded { said, csv, rows, failures }
+}
+
+fn query(store: &Connection, sql: &str) -> Vec<Vec<Value>> {
+    let mut statement = store.prepare(sql).unwrap();
+    let columns = statement.column_count();
+    let row = |row: &rusqlite::Row<'_>| (0..columns).map(|at| row.get(at)).collect();
+    statement.query_map([], row).unwrap().map(Result::unwrap).collect()
+}
+
+/// A log in two parts, each of which ends with a line.
+fn log(rng: &mut Rng) -> Vec<Vec<u8>> {
+    let steady = rng.bool();
+    let rfc3339 = rng.bool();
+    // Over years, one stamp with its year among those without tells a thread more than another.
+    let years = rng.bool();
+    let mut clock = Timestamp::now() - (24 * rng.i64(2..if years { 900 } else { 300 })).hours();
+    let end = Timestamp::now() - 1.hour();
+    let mut part = || {
+        let mut text = Vec::new();
+        for _ in 0..rng.usize(20..400) {
+            clock += rng.i64(0..1200).seconds();
+            if !steady && rng.u8(..60) == 0 {
+                // A quiet year is seen at the edges of blocks only, which threads share out differently.
+                clock += (24 * rng.i64(-6..60)).hours();
+            }
+            clock = clock.min(end);
+            let other_format = !steady && !years && rng.u8(..50) == 0;
+            line(rng, (clock, rfc3339 != other_format), steady, &mut text);
+        }
+        text
+    };
+    vec![part(), part()]
+}
+
+fn line(rng: &mut Rng, (time, rfc3339): (Timestamp, bool), steady: bool, text: &mut Vec<u8>) {
+    let format = if rfc3339 { "%Y-%m-%dT%H:%M:%S.123456+00:00" } else { "%b %e %H:%M:%S" };
+    let stamp = time.to_zoned(TimeZone::UTC).strftime(format);
+    let pid = rng.u8(1..4);
+    let ip = format!("198.51.100.{}", rng.u8(..20));
+    let message = match rng.u8(..if steady { 40 } else { 46 }) {
+        0..20 => format!("warning: x[{ip}]: SASL LOGIN authentication failed: no, sasl_username=u{pid}"),
+        20..30 => format!("A{pid}: client=x[{ip}], sasl_method=PLAIN, sasl_username=user{pid}"),
+        30..40 => format!("connect from x[{ip}]"),
+        40 => format!("warning: x[{ip}]: SASL what is this, sasl_username=u"),
+        41 => {
+            "warning: SASL: Connect to Dovecot auth socket 'private/auth' failed: Connection refused"
+                .to_owned()
+        }
+        42 => return text.extend(vec![0; rng.usize(1..3000)]),
+        43 => return text.extend(b"no stamp here, but sasl_username=x\n\n"),
+        44 => format!("connect from {}", "long".repeat(rng.usize(1..2000))),
+        _ => format!("message repeated 3 times: [warning: x[{ip}]: SASL PLAIN authentication failed:]"),
+    };
+    text.extend(format!("{stamp} mx1 postfix/smtpd[{pid}]: {message}\n").as_bytes());
+}
+
+/// Does not look.
+struct Nobody;
+
+impl Progress for Nobody {
+    fn bytes(&mut self, _: u64, _: u64) {}
+}
