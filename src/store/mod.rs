@@ -12,6 +12,7 @@ mod schema;
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -138,10 +139,9 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        // SQLite would make it readable for all; it gives the files beside it the same mode.
-        let mut options = OpenOptions::new();
-        let made = options.append(true).create(true).mode(0o640).open(&path);
-        made.map_err(|source| StoreError::Io { action: "open", path: path.clone(), source })?;
+        if !path.exists() {
+            create(&path)?;
+        }
         let opened = Connection::open_with_flags(&path, flags);
         let error = |action| {
             let path = path.clone();
@@ -213,6 +213,22 @@ impl Store {
     fn error(&self, action: &'static str, source: rusqlite::Error) -> StoreError {
         StoreError::Database { action, path: self.path.clone(), source }
     }
+}
+
+/// Makes an empty store, which is there whole or not at all.
+fn create(path: &Path) -> Result<(), StoreError> {
+    let made = |source| StoreError::Database { action: "make", path: path.to_owned(), source };
+    let empty = schema::empty().map_err(made)?;
+    let io = |source| StoreError::Io { action: "create", path: path.to_owned(), source };
+    // Always the same name: what a killed run left is used, not left lying about.
+    let new = path.with_extension("db.new");
+    let mut options = OpenOptions::new();
+    // SQLite gives the files beside it the same mode.
+    options.write(true).create(true).truncate(true).mode(0o640);
+    let mut file = options.open(&new).map_err(io)?;
+    file.write_all(&empty).and_then(|()| file.sync_all()).map_err(io)?;
+    // The first transaction makes a file beside it, and with that the folder reaches the disk.
+    std::fs::rename(&new, path).map_err(io)
 }
 
 /// The id of the row that `find` gives for `values`; if there is none, `add` makes it.
