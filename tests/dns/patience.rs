@@ -79,11 +79,11 @@ fn a_dead_server_is_given_up_after_the_first_batch() {
     let server = Rogue::silent();
     let mut resolver = resolver(&[server.address], HASTY);
     let answers = resolver.look_up(&many(2000), in_seconds(120), &|| false);
-    assert_eq!(answers, vec![unsettled(ReverseDns::ServerFailed); 2000]);
+    assert!(answers.iter().all(|answer| *answer == unsettled(ReverseDns::ServerFailed)));
     let asked = server.seen.lock().unwrap().len();
     assert_eq!(asked, 128, "64 addresses, twice each");
     let again = resolver.look_up(&many(2000), in_seconds(120), &|| false);
-    assert_eq!(again, answers);
+    assert!(again == answers);
     // The machine may be so slow that probes are due.
     assert!(server.seen.lock().unwrap().len() <= asked + 8, "remembered as dead");
 }
@@ -95,7 +95,7 @@ fn the_deadline_ends_it_whatever_servers_do() {
     let deadline = start + Duration::from_millis(200);
     let answers = resolver(&[server.address], PATIENT).look_up(&many(2000), deadline, &|| false);
     assert!(start.elapsed() < PATIENT / 2, "{:?}", start.elapsed());
-    assert_eq!(answers, vec![unsettled(ReverseDns::ServerFailed); 2000]);
+    assert!(answers.iter().all(|answer| *answer == unsettled(ReverseDns::ServerFailed)));
     let late = resolver(&[server.address], PATIENT).look_up(&many(3), start, &|| false);
     assert_eq!(late, vec![unsettled(ReverseDns::ServerFailed); 3]);
 }
@@ -152,15 +152,15 @@ fn the_first_word_stands_when_no_server_knows_better() {
 fn a_port_where_nobody_listens_fails_at_once() {
     assert_eq!(ask(&[nobody()], "9.0.0.1"), settled(ReverseDns::ServerFailed));
     let answers = resolver(&[nobody()], PATIENT).look_up(&many(2000), in_seconds(120), &|| false);
-    assert_eq!(answers, vec![unsettled(ReverseDns::ServerFailed); 2000]);
+    assert!(answers.iter().all(|answer| *answer == unsettled(ReverseDns::ServerFailed)));
 }
 
 #[test]
 fn what_cannot_be_sent_has_no_name_for_the_time_being() {
-    // Port 0 cannot be sent to, as an unreachable network cannot.
-    let nowhere: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    // The kernel refuses to send there, as it does when there is no network.
+    let nowhere: SocketAddr = "255.255.255.255:53".parse().unwrap();
     let answers = resolver(&[nowhere], PATIENT).look_up(&many(2000), in_seconds(120), &|| false);
-    assert_eq!(answers, vec![unsettled(ReverseDns::NoName); 2000]);
+    assert!(answers.iter().all(|answer| *answer == unsettled(ReverseDns::NoName)));
     assert_eq!(ask(&[nowhere, Rogue::kind().address], "9.0.0.1"), name("host1.example"));
     assert_eq!(ask(&[nowhere, nobody()], "9.0.0.1"), settled(ReverseDns::ServerFailed));
 }

@@ -30,6 +30,8 @@ pub(super) enum Heard {
 pub(super) struct Question {
     /// Whom, as an index into the servers of the run.
     pub(super) server: usize,
+    /// Its number there.
+    pub(super) number: u64,
     /// When it was sent first.
     pub(super) since: Instant,
     /// Until when we listen.
@@ -79,7 +81,7 @@ impl Question {
             sent => drop(sent?),
         }
         let carrier = Carrier::Datagram(socket);
-        Ok(Self { server, since, until, ready: false, id, octets, carrier })
+        Ok(Self { server, number: 0, since, until, ready: false, id, octets, carrier })
     }
 
     /// Sends the same datagram once more; the same, for two open questions about one name would

@@ -122,7 +122,7 @@ impl Lookup {
         for question in self.questions.drain(..) {
             let Some(server) = servers.get_mut(question.server) else { continue };
             if now >= question.since + self.timeout / 2 {
-                server.silent(now);
+                server.silent(question.number, now);
             } else {
                 server.dropped();
             }
@@ -138,19 +138,19 @@ impl Lookup {
             match heard {
                 Heard::Nothing => self.questions.push(question),
                 Heard::Nobody => {
-                    server.silent(now);
+                    server.silent(question.number, now);
                     self.next_at = now;
                 }
                 Heard::Answer(said) => {
-                    server.answered();
+                    server.answered(question.number);
                     match said {
                         Said::Final(it) => outcome = Some(it),
                         Said::Failed(excuse) => self.excused(excuse, now),
                         Said::Truncated => {
                             let time = (now, self.end.min(now + self.timeout));
                             match question.by_stream(server.address, time) {
-                                Ok(question) => {
-                                    server.asked();
+                                Ok(mut question) => {
+                                    question.number = server.asked();
                                     self.questions.push(question);
                                 }
                                 Err(_) => self.excused(ReverseDns::ServerFailed, now),
@@ -171,7 +171,7 @@ impl Lookup {
     fn expire(&mut self, servers: &mut [Server], now: Instant) {
         for question in self.questions.extract_if(.., |question| now >= question.until) {
             if let Some(server) = servers.get_mut(question.server) {
-                server.silent(now);
+                server.silent(question.number, now);
             }
         }
     }
@@ -186,8 +186,8 @@ impl Lookup {
             self.asked.push(at);
             let time = (now, self.end.min(now + self.timeout));
             match Question::send(&self.name, (at, server.address), time) {
-                Ok(question) => {
-                    server.asked();
+                Ok(mut question) => {
+                    question.number = server.asked();
                     self.questions.push(question);
                     self.sent = true;
                     return;

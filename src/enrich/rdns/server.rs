@@ -25,7 +25,9 @@ pub(super) enum Readiness {
 /// A name server in the course of a run.
 ///
 /// It has as many lives as questions are asked at once. Each unanswered question costs one, any
-/// answer restores them, and no more questions are open than it has lives.
+/// answer restores them, and no more questions are open than it has lives. A question sent before
+/// one that was answered costs nothing: the unanswered stay open longest, so that in the end all
+/// places may be taken by them though the server answered every other question in between.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     /// Whether it may be asked about addresses of the site.
@@ -33,6 +35,10 @@ pub(super) struct Server {
     most_lives: usize,
     lives: usize,
     open: usize,
+    /// The number of the question sent last.
+    last: u64,
+    /// The number of the latest question that was answered.
+    last_answered: u64,
     probe_at: Option<Instant>,
 }
 
@@ -40,8 +46,16 @@ impl Server {
     /// One that the administrator named.
     pub(super) fn configured(address: SocketAddr, concurrency: usize) -> Self {
         let lives = concurrency.max(FEWEST);
-        let own = is_own(address.ip());
-        Self { address, own, most_lives: lives, lives, open: 0, probe_at: None }
+        Self {
+            address,
+            own: is_own(address.ip()),
+            most_lives: lives,
+            lives,
+            open: 0,
+            last: 0,
+            last_answered: 0,
+            probe_at: None,
+        }
     }
 
     /// One that the system asks: a forwarder on this machine passes questions on to strangers.
@@ -70,21 +84,24 @@ impl Server {
         self.lives == 0
     }
 
-    /// A question was sent. It ends with one of the three below.
-    pub(super) fn asked(&mut self) {
+    /// A question was sent; returns its number. It ends with one of the three below.
+    pub(super) fn asked(&mut self) -> u64 {
         self.open += 1;
+        self.last += 1;
+        self.last
     }
 
-    /// It answered, whatever it said.
-    pub(super) fn answered(&mut self) {
+    /// It answered the question of this number, whatever it said.
+    pub(super) fn answered(&mut self, number: u64) {
         self.open = self.open.saturating_sub(1);
+        self.last_answered = self.last_answered.max(number);
         self.lives = self.most_lives;
     }
 
-    /// It left a question unanswered.
-    pub(super) fn silent(&mut self, now: Instant) {
+    /// It left the question of this number unanswered.
+    pub(super) fn silent(&mut self, number: u64, now: Instant) {
         self.open = self.open.saturating_sub(1);
-        if self.lives > 0 {
+        if self.lives > 0 && number > self.last_answered {
             self.lives -= 1;
             self.probe_at = Some(now + PROBE_AFTER);
         }
@@ -100,47 +117,51 @@ impl Server {
 mod tests {
     use super::*;
 
-    fn exhausted(now: Instant) -> Server {
-        let mut server = Server::configured(([127, 0, 0, 1], 53).into(), 64);
-        for _ in 0..64 {
-            assert_eq!(server.readiness(now), Readiness::Ready);
-            server.asked();
-        }
-        assert_eq!(server.readiness(now), Readiness::Busy);
-        for _ in 0..64 {
-            server.silent(now);
-        }
-        server
+    fn server() -> Server {
+        Server::configured(([127, 0, 0, 1], 53).into(), 64)
     }
 
     #[test]
     fn a_server_silent_to_a_whole_batch_is_dead_until_a_probe_is_answered() {
         let now = Instant::now();
-        let mut server = exhausted(now);
+        let mut server = server();
+        let mut numbers = Vec::new();
+        for _ in 0..64 {
+            assert_eq!(server.readiness(now), Readiness::Ready);
+            numbers.push(server.asked());
+        }
+        assert_eq!(server.readiness(now), Readiness::Busy);
+        for number in numbers {
+            assert!(!server.is_dead());
+            server.silent(number, now);
+        }
         assert_eq!(server.readiness(now), Readiness::Dead);
         let later = now + PROBE_AFTER;
+        let mut last = 0;
         for _ in 0..PROBES {
             assert_eq!(server.readiness(later), Readiness::Ready);
-            server.asked();
+            last = server.asked();
         }
         assert_eq!(server.readiness(later), Readiness::Busy, "four probes, not more");
-        server.answered();
+        server.answered(last);
         assert_eq!(server.readiness(later), Readiness::Ready);
         assert!(!server.is_dead());
     }
 
     #[test]
-    fn one_answer_makes_up_for_all_silence() {
+    fn unanswered_questions_that_took_all_places_one_by_one_do_not_kill() {
         let now = Instant::now();
-        let mut server = Server::configured(([127, 0, 0, 1], 53).into(), 64);
-        for _ in 0..1000 {
-            for _ in 0..63 {
-                server.asked();
-                server.silent(now);
-            }
-            server.asked();
-            server.answered();
+        let mut server = server();
+        let mut silent = Vec::new();
+        for _ in 0..63 {
+            silent.push(server.asked());
+            let kind = server.asked();
+            server.answered(kind);
+        }
+        for number in silent {
+            server.silent(number, now);
         }
         assert_eq!(server.readiness(now), Readiness::Ready);
+        assert_eq!(server.lives, 64);
     }
 }
