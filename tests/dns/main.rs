@@ -1,7 +1,6 @@
 //! Reverse look-ups against real name servers on the loopback: dnsmasq, and one that misbehaves.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a test should stop at the first surprise"
 )]

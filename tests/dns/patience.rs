@@ -37,6 +37,7 @@ fn answers_stand_in_the_order_of_the_addresses() {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the time is told, not tested")]
 fn two_thousand_addresses_are_asked_for_side_by_side() {
     let server = Rogue::start(|asked| vec![(Duration::from_millis(50), asked.name())]);
     let start = Instant::now();

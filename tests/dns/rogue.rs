@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// A datagram or message sent in reply, and how long after the question.
 pub(crate) type Reply = (Duration, Vec<u8>);
 
+/// What is replied to these octets from there, by TCP or not.
+type Script = dyn Fn(&[u8], SocketAddr, bool) -> Vec<Reply> + Send + Sync;
+
 /// A question as it came.
 pub(crate) struct Asked {
     /// The message.
@@ -117,10 +120,7 @@ impl Rogue {
     }
 }
 
-fn serve_datagrams(
-    socket: &Arc<UdpSocket>,
-    script: &dyn Fn(&[u8], SocketAddr, bool) -> Vec<Reply>,
-) {
+fn serve_datagrams(socket: &Arc<UdpSocket>, script: &Script) {
     let (later, due) = std::sync::mpsc::channel::<(Instant, Vec<u8>, SocketAddr)>();
     let sender = Arc::clone(socket);
     // Replies of one script have one delay in all tests, so that they are due in order.
@@ -143,10 +143,7 @@ fn serve_datagrams(
 }
 
 /// Each message is sent as it is, so that a script can lie about its length.
-fn serve_streams(
-    listener: &TcpListener,
-    script: &(dyn Fn(&[u8], SocketAddr, bool) -> Vec<Reply> + Sync),
-) {
+fn serve_streams(listener: &TcpListener, script: &Script) {
     thread::scope(|scope| {
         while let Ok((mut stream, from)) = listener.accept() {
             scope.spawn(move || {

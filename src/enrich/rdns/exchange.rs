@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
@@ -32,10 +33,8 @@ pub(super) struct Question {
     pub(super) server: usize,
     /// Its number there.
     pub(super) number: u64,
-    /// When it was sent first.
-    pub(super) since: Instant,
-    /// Until when we listen.
-    pub(super) until: Instant,
+    /// When it was sent first, and until when we listen.
+    pub(super) time: Range<Instant>,
     /// Whether `poll` saw something.
     pub(super) ready: bool,
     id: u16,
@@ -62,8 +61,9 @@ impl Question {
     /// Sends a datagram. An error says that this machine cannot.
     pub(super) fn send(
         name: &ReverseName,
-        (server, address): (usize, SocketAddr),
-        (since, until): (Instant, Instant),
+        server: usize,
+        address: SocketAddr,
+        time: Range<Instant>,
     ) -> io::Result<Self> {
         let [low, high, ..] = random()?.to_ne_bytes();
         let id = u16::from_ne_bytes([low, high]);
@@ -81,7 +81,7 @@ impl Question {
             sent => drop(sent?),
         }
         let carrier = Carrier::Datagram(socket);
-        Ok(Self { server, number: 0, since, until, ready: false, id, octets, carrier })
+        Ok(Self { server, number: 0, time, ready: false, id, octets, carrier })
     }
 
     /// Sends the same datagram once more; the same, for two open questions about one name would
@@ -94,13 +94,9 @@ impl Question {
     }
 
     /// Asks the same by TCP.
-    pub(super) fn by_stream(
-        self,
-        address: SocketAddr,
-        (since, until): (Instant, Instant),
-    ) -> io::Result<Self> {
+    pub(super) fn by_stream(self, address: SocketAddr, time: Range<Instant>) -> io::Result<Self> {
         let carrier = Carrier::Stream(Stream::open(address, &self.octets)?);
-        Ok(Self { since, until, carrier, ready: false, ..self })
+        Ok(Self { time, carrier, ready: false, ..self })
     }
 
     /// What `poll` should wait for.

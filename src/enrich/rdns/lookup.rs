@@ -113,7 +113,7 @@ impl Lookup {
 
     /// When something is due, if nothing is heard before.
     pub(super) fn due(&self) -> Instant {
-        let ends = self.questions.iter().map(|question| question.until);
+        let ends = self.questions.iter().map(|question| question.time.end);
         ends.fold(self.next_at, Instant::min)
     }
 
@@ -121,7 +121,7 @@ impl Lookup {
     pub(super) fn close(&mut self, servers: &mut [Server], now: Instant) {
         for question in self.questions.drain(..) {
             let Some(server) = servers.get_mut(question.server) else { continue };
-            if now >= question.since + self.timeout / 2 {
+            if now >= question.time.start + self.timeout / 2 {
                 server.silent(question.number, now);
             } else {
                 server.dropped();
@@ -147,7 +147,7 @@ impl Lookup {
                         Said::Final(it) => outcome = Some(it),
                         Said::Failed(excuse) => self.excused(excuse, now),
                         Said::Truncated => {
-                            let time = (now, self.end.min(now + self.timeout));
+                            let time = now..self.end.min(now + self.timeout);
                             match question.by_stream(server.address, time) {
                                 Ok(mut question) => {
                                     question.number = server.asked();
@@ -169,7 +169,7 @@ impl Lookup {
     }
 
     fn expire(&mut self, servers: &mut [Server], now: Instant) {
-        for question in self.questions.extract_if(.., |question| now >= question.until) {
+        for question in self.questions.extract_if(.., |question| now >= question.time.end) {
             if let Some(server) = servers.get_mut(question.server) {
                 server.silent(question.number, now);
             }
@@ -184,8 +184,8 @@ impl Lookup {
             && let Some(server) = servers.get_mut(at)
         {
             self.asked.push(at);
-            let time = (now, self.end.min(now + self.timeout));
-            match Question::send(&self.name, (at, server.address), time) {
+            let time = now..self.end.min(now + self.timeout);
+            match Question::send(&self.name, at, server.address, time) {
                 Ok(mut question) => {
                     question.number = server.asked();
                     self.questions.push(question);

@@ -1,10 +1,7 @@
 //! DNS messages (RFC 1035): the question for a name, and what an answer says.
 //!
-//! Whoever runs the zone of an address chose the name, octet by octet. It is shown in the form of
-//! master files (RFC 1035, 5.1), all printable ASCII: a dot or backslash inside a label is `\.` or
-//! `\\`, a blank `\ `, any other octet that is not printable `\DDD`. Capital letters become small,
-//! for DNS does not tell them apart; `xn--` stays what it is in DNS. Of several names the smallest
-//! by its bytes is taken, so that the same zone always gives the same record.
+//! Whoever runs the zone of an address chose the name, octet by octet, and the records around it:
+//! `domain` refuses pointers that do not point back, names over 255 octets, and labels over 63.
 
 use std::net::IpAddr;
 

@@ -1,24 +1,32 @@
 //! Reverse DNS: the names (PTR records) of many addresses at once, with the outcomes told apart.
 //!
-//! `getnameinfo` tells NXDOMAIN, SERVFAIL, REFUSED and no data apart for nobody, so we speak DNS
-//! ourselves, as a stub resolver (RFC 1034, 5.3.1): the crate `domain` reads and writes messages
-//! (three crates more; hickory-resolver brings 86 and an async runtime), and one thread with
-//! `poll` waits for all answers.
+//! `getnameinfo` does not tell NXDOMAIN, SERVFAIL, REFUSED and no data apart, so we speak DNS
+//! ourselves, as a stub resolver (RFC 1034, 5.3.1). The crate `domain` reads and writes messages
+//! (three crates more; hickory-resolver would be 86 and an async runtime), and one thread waits
+//! for all answers with `poll`.
 //!
 //! **Asking.** Servers are asked in their order. Each question has a socket of its own, hence a
 //! random port, and a random id (RFC 5452). It is listened to for `timeout`. After half of that,
 //! the next server is asked too, or, if there is none, the same one once more. SERVFAIL, REFUSED
-//! and their like send us to the next server at once; if none knows better, the first word said
-//! stands. At most three servers are asked for one address, and it is done with in 2½ × `timeout`
-//! at most. A truncated answer is fetched by TCP. There is no EDNS (RFC 6891): names fit in 512
-//! octets, and what does not fit is fetched by TCP anyway.
+//! and their like, and a port where nobody listens, send us to the next server at once; if none
+//! knows better, the first word said stands, and without any word it is [`ServerFailed`]. At most
+//! three servers are asked about one address, and it is done with within 2½ × `timeout`. A
+//! truncated answer is fetched by TCP. There is no EDNS (RFC 6891): a name fits in 512 octets, and
+//! more of them come by TCP anyway.
 //!
 //! **Dead servers.** A server that left as many questions in a row unanswered as are asked at
-//! once is dead: it is asked four questions every ten seconds, to see whether it came back. When
-//! all are dead, what remains is given up at once. Addresses are asked in random order, so that an
-//! attacker whose own zone is silent cannot make a server look dead with his addresses alone.
+//! once, but at least eight, is dead. It is asked four questions every ten seconds, to see whether
+//! it came back. When all are dead, what remains is given up at once. Addresses are asked in random
+//! order, so that an attacker whose zone is silent cannot make a server look dead with his
+//! addresses alone.
 //!
-//! **Names are hostile.** See [`message`].
+//! **Names are hostile.** They are shown as in master files (RFC 1035, 5.1), all printable ASCII:
+//! a dot or backslash inside a label is `\.` or `\\`, a blank `\ `, any other octet that is not
+//! printable `\DDD`. Capital letters become small, for DNS does not tell them apart; `xn--` stays
+//! what it is in DNS. The root is no name. Of several names the smallest by its bytes is taken, so
+//! that the same zone always gives the same record.
+//!
+//! [`ServerFailed`]: ReverseDns::ServerFailed
 
 mod exchange;
 mod lookup;
@@ -36,7 +44,7 @@ use round::Round;
 use server::Server;
 
 /// The longest wait for an answer.
-const LONGEST: Duration = Duration::from_mins(1);
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// How to ask.
 #[derive(Clone, Debug)]
