@@ -167,6 +167,7 @@ mod tests {
         asked().read(ID, octets)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands beside what `read` returns")]
     fn name(text: &str) -> Option<Said> {
         Some(Said::Final(ReverseDns::Name(Untrusted::from(text))))
     }
