@@ -79,6 +79,7 @@ pub const KEYS: &[Key] = keys! {
         "nameservers": Kind::NameServers, "", "Which servers are asked, as ip or ip:port, comma separated; empty means the system's.";
         "timeout_ms": Kind::Number { least: 1, most: 60_000 }, "2000", "How long one answer may take.";
         "concurrency": Kind::Number { least: 1, most: 1000 }, "64", "How many are asked for at once.";
+        "budget_seconds": Kind::Number { least: 0, most: 86_400 }, "30", "How long a run may wait for all answers together; the rest is recorded as not answered in time.";
     }
     "detect" {
         "services": Kind::Services, "postfix", "Whose logins count: postfix; dovecot is not built yet.";

@@ -3,17 +3,18 @@
 mod ini;
 mod keys;
 mod sample;
+mod sections;
 mod value;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-
-use ipnet::IpNet;
+use std::time::Duration;
 
 pub use ini::read as read_ini;
 pub use keys::{KEYS, Key};
 pub use sample::sample;
+pub use sections::{Config, Databases, Detect, Dns, General, MailLog, NameCache, Paths};
 pub use value::{Kind, Value};
 
 use ini::Entry;
@@ -21,67 +22,6 @@ use ini::Entry;
 /// Where the configuration is looked for, in this order, if no file is named.
 pub const DEFAULT_PATHS: [&str; 2] =
     ["/etc/maillogsentinel.conf", "/etc/maillogsentinel/maillogsentinel.conf"];
-
-/// A checked configuration; each stage gets its own section of it.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Files and folders.
-    pub paths: Paths,
-    /// The operational log.
-    pub general: General,
-    /// What counts.
-    pub detect: Detect,
-    /// Whether each run that found something is to mail a summary.
-    pub after_extraction: bool,
-}
-
-/// Section `[paths]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Paths {
-    /// Where the CSV is.
-    pub working_dir: PathBuf,
-    /// Where the store is.
-    pub state_dir: PathBuf,
-    /// The logs, in the order of the file.
-    pub mail_logs: Vec<MailLog>,
-    /// The CSV.
-    pub csv: PathBuf,
-    /// Where the Python program may have left its offset.
-    pub python_state_dirs: Vec<PathBuf>,
-}
-
-/// Where log lines come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MailLog {
-    /// A file and its rotations.
-    File(PathBuf),
-    /// Standard input.
-    Stdin,
-    /// The systemd journal.
-    Journal,
-}
-
-/// Section `[general]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct General {
-    /// From which level on.
-    pub log_level: log::LevelFilter,
-    /// Where to; `None` means nowhere.
-    pub log_file: Option<PathBuf>,
-    /// Its size before it is rotated; 0 means never.
-    pub log_file_max_bytes: u64,
-    /// How many rotated ones are kept.
-    pub log_file_backup_count: u64,
-}
-
-/// Section `[detect]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Detect {
-    /// Whether Dovecot's own logins are asked for.
-    pub dovecot: bool,
-    /// Networks that are never recorded.
-    pub ignore_networks: Vec<IpNet>,
-}
 
 /// A mistake in the configuration, or something odd.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -295,6 +235,10 @@ impl Reader {
         if let Value::Number(number) = self.value(section, name) { number.unwrap_or(0) } else { 0 }
     }
 
+    fn flag(&self, section: &'static str, name: &'static str) -> bool {
+        self.value(section, name) == Value::Bool(true)
+    }
+
     fn config(&self) -> Config {
         let networks = match self.value("detect", "ignore_networks") {
             Value::Networks(networks) => networks,
@@ -302,7 +246,7 @@ impl Reader {
         };
         Config {
             paths: self.paths(),
-            after_extraction: self.value("report", "after_extraction") == Value::Bool(true),
+            after_extraction: self.flag("report", "after_extraction"),
             general: General {
                 log_level: match self.text("general", "log_level").as_str() {
                     "DEBUG" => log::LevelFilter::Debug,
@@ -318,7 +262,37 @@ impl Reader {
                 dovecot: self.texts("detect", "services").iter().any(|s| s == "dovecot"),
                 ignore_networks: networks,
             },
+            dns: self.flag("dns", "enabled").then(|| self.dns()),
+            name_cache: NameCache {
+                enabled: self.flag("dns_cache", "enabled"),
+                size: self.number("dns_cache", "size"),
+                ttl: Duration::from_secs(self.number("dns_cache", "ttl_seconds")),
+            },
+            countries: self.databases("geolocation", ("country_db_path", "country_db_url")),
+            networks: self.databases("ASN_ASO", ("asn_db_path", "asn_db_url")),
         }
+    }
+
+    fn dns(&self) -> Dns {
+        let nameservers = match self.value("dns", "nameservers") {
+            Value::NameServers(servers) => Some(servers).filter(|servers| !servers.is_empty()),
+            _ => None,
+        };
+        Dns {
+            nameservers,
+            timeout: Duration::from_millis(self.number("dns", "timeout_ms")),
+            concurrency: usize::try_from(self.number("dns", "concurrency")).unwrap_or(1),
+            budget: Duration::from_secs(self.number("dns", "budget_seconds")),
+        }
+    }
+
+    fn databases(
+        &self,
+        section: &'static str,
+        (paths, urls): (&'static str, &'static str),
+    ) -> Databases {
+        let paths = self.texts(section, paths).into_iter().map(PathBuf::from).collect();
+        Databases { paths, urls: self.texts(section, urls) }
     }
 
     fn paths(&self) -> Paths {

@@ -69,6 +69,8 @@ pub enum Value {
     Number(Option<u64>),
     /// Networks.
     Networks(Vec<IpNet>),
+    /// Servers, with their ports.
+    NameServers(Vec<SocketAddr>),
 }
 
 impl Kind {
@@ -111,13 +113,12 @@ impl Kind {
                 Value::Networks(networks.map_err(|_| allowed)?)
             }
             Self::NameServers => {
-                let ok =
-                    |t: &String| t.parse::<IpAddr>().is_ok() || t.parse::<SocketAddr>().is_ok();
+                let server = |text: &String| {
+                    text.parse().or_else(|_| text.parse().map(|ip: IpAddr| (ip, 53).into()))
+                };
+                let servers: Result<_, _> = texts().iter().map(server).collect();
                 let allowed = "addresses such as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53, comma separated";
-                if !texts().iter().all(ok) {
-                    return Err(allowed.into());
-                }
-                Value::Texts(texts())
+                Value::NameServers(servers.map_err(|_| allowed)?)
             }
         })
     }

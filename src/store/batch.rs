@@ -11,14 +11,13 @@ use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params};
 
 use super::StoreError;
+use super::origins::Origins;
 use crate::event::{Failure, Findings, Logins, Manner};
 use crate::position::{Fingerprint, Progress, Stamp};
 use crate::untrusted::Untrusted;
 
 /// How many manners are remembered within a transaction; attackers invent mechanisms.
 const MANNERS: usize = 1024;
-/// The row of `origin` for addresses that were not looked up.
-const NOT_LOOKED_UP: i64 = 1;
 
 /// What a file's failures are to those that are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +32,10 @@ pub enum Novelty {
 
 /// A transaction; dropped without [`Batch::commit`], it never was.
 pub struct Batch<'s> {
-    transaction: Transaction<'s>,
+    pub(super) transaction: Transaction<'s>,
     path: &'s Path,
     manners: Manners,
+    origins: Origins,
     /// The last minute for which the CSV that was there before may have rows.
     imported_until: Option<i64>,
 }
@@ -49,7 +49,8 @@ impl<'s> Batch<'s> {
         transaction.execute_batch("DROP TABLE IF EXISTS temp.recorded").map_err(error)?;
         let sql = "SELECT max(time) FROM failure WHERE generation IS NULL";
         let imported_until = transaction.query_row(sql, [], |row| row.get(0)).map_err(error)?;
-        Ok(Self { transaction, path, manners: Manners::default(), imported_until })
+        let (manners, origins) = (Manners::default(), Origins::default());
+        Ok(Self { transaction, path, manners, origins, imported_until })
     }
 
     /// Makes a row for a file that is read for the first time; gives its id.
@@ -97,7 +98,7 @@ impl<'s> Batch<'s> {
                     Address(failure.address),
                     failure.user,
                     manner,
-                    NOT_LOOKED_UP,
+                    self.origins.id(&self.transaction, failure.address)?,
                     generation,
                     failure.position.cast_signed(),
                 ])?;
@@ -193,7 +194,7 @@ impl<'s> Batch<'s> {
         Ok(true)
     }
 
-    fn error(&self, source: rusqlite::Error) -> StoreError {
+    pub(super) fn error(&self, source: rusqlite::Error) -> StoreError {
         StoreError::Database { action: "write", path: PathBuf::from(self.path), source }
     }
 }

@@ -180,9 +180,9 @@ fn insert(connection: &rusqlite::Connection, row: &CsvRow<'_>) -> rusqlite::Resu
     let find = "SELECT id FROM manner WHERE server = ? AND service IS NULL";
     let add = "INSERT INTO manner VALUES (NULL, ?, NULL, NULL, NULL)";
     let manner = find_or_add(connection, (find, add), params![text(row.server)])?;
-    let find = "SELECT id FROM origin WHERE hostname IS ? AND reverse_dns = ? AND country IS ? \
-        AND asn IS ? AND aso IS ?";
-    let add = "INSERT INTO origin VALUES (NULL, ?, ?, ?, ?, ?)";
+    let find = "SELECT id FROM origin WHERE address IS NULL AND hostname IS ? \
+        AND reverse_dns = ? AND country IS ? AND asn IS ? AND aso IS ?";
+    let add = "INSERT INTO origin VALUES (NULL, NULL, ?, ?, ?, ?, ?)";
     let [hostname, country, asn, aso] =
         [row.hostname, row.country, row.asn, row.aso].map(|field| field.map(text));
     let values = params![hostname, text(row.reverse_dns), country, asn, aso];

@@ -7,6 +7,7 @@ mod batch;
 pub mod csv;
 pub mod legacy;
 pub mod lock;
+mod origins;
 mod rows;
 mod schema;
 
