@@ -1,0 +1,67 @@
+//! Keeps the compiled form of a CSV database in a folder, for as long as its source is unchanged.
+//!
+//! Nothing depends on it: without the folder, or with a damaged file, the source is read instead.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use super::Kind;
+use super::ranges::Ranges;
+
+/// Tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+    /// In bytes.
+    pub(super) size: u64,
+    /// Nanoseconds since 1970, as the bits of a signed number.
+    pub(super) modified_ns: u64,
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        let modified = metadata.mtime().wrapping_mul(1_000_000_000);
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified_ns: modified.wrapping_add(metadata.mtime_nsec()).cast_unsigned(),
+        }
+    }
+}
+
+/// Where the compiled form of `source` is kept: one file for each path and kind.
+fn place(folder: &Path, source: &Path, kind: Kind) -> PathBuf {
+    let hash = Sha256::digest(source.as_os_str().as_bytes());
+    let start = hash.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    folder.join(format!("{}-{start:016x}.ranges", kind.plural()))
+}
+
+/// The compiled form of `source`, if there is one of this state of it.
+pub(super) fn load(folder: &Path, source: &Path, kind: Kind, stamp: &Stamp) -> Option<Ranges> {
+    let mut file = File::open(place(folder, source, kind)).ok()?;
+    let size = usize::try_from(file.metadata().ok()?.len()).ok()?;
+    // One byte more than needed, so that the end is met without growing.
+    let mut block = Vec::with_capacity(size.checked_add(1)?);
+    file.read_to_end(&mut block).ok()?;
+    Ranges::from_block(block, kind, stamp)
+}
+
+/// Keeps the compiled form of `source`; the folder is created if its parent exists.
+pub(super) fn keep(folder: &Path, source: &Path, kind: Kind, ranges: &Ranges) -> io::Result<()> {
+    if !folder.exists() {
+        fs::create_dir(folder)?;
+    }
+    let mut file = NamedTempFile::with_prefix_in(".ranges-", folder)?;
+    file.write_all(ranges.block())?;
+    file.as_file().sync_all()?;
+    file.persist(place(folder, source, kind))?;
+    Ok(())
+}

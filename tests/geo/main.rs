@@ -1,0 +1,14 @@
+//! The databases of countries and networks: real ones against a plain search, hostile ones, updates.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::format_collect,
+    reason = "a test should stop at the first surprise"
+)]
+
+mod folder;
+mod forms;
+mod hostile;
+mod mmdb;
+mod real;
