@@ -151,4 +151,6 @@ struct Nobody;
 
 impl Progress for Nobody {
     fn bytes(&mut self, _: u64, _: u64) {}
+
+    fn names(&mut self, _: usize) {}
 }

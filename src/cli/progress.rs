@@ -19,7 +19,7 @@ impl Bar {
             ProgressDrawTarget::hidden()
         };
         let bar = ProgressBar::with_draw_target(Some(0), target);
-        let template = "Reading {bar:30} {binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}  {eta} left";
+        let template = "Reading {bar:30} {binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}  {eta} left{msg}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
@@ -38,6 +38,13 @@ impl Bar {
 }
 
 impl Progress for Bar {
+    fn names(&mut self, addresses: usize) {
+        self.0.set_message(match addresses {
+            0 => String::new(),
+            _ => format!("; waiting for the names of {addresses} addresses"),
+        });
+    }
+
     fn bytes(&mut self, done: u64, total: u64) {
         // Nobody knows how much standard input holds.
         if total == 0 {

@@ -10,6 +10,7 @@ use crate::host::Host;
 use crate::source::SourceError;
 use crate::store::{Batch, Novelty, Store, StoreError};
 
+use super::enrich::Enricher;
 use super::reader::{Ended, Message};
 
 /// A file that is being read.
@@ -43,15 +44,15 @@ pub(super) enum Committed {
 pub(super) fn file(
     store: &mut Store,
     (log, file): (&Path, &File),
-    (host, config): (&Host, &Config),
-    tick: &mut dyn FnMut(),
+    (host, config, enricher): (&Host, &Config, &mut Enricher),
+    tick: &mut dyn FnMut(usize),
 ) -> Result<Committed, StoreError> {
     let mut batch: Option<(Batch<'_>, i64)> = None;
     let mut counts = Counts::default();
     let mut store = Some(store);
     loop {
         let message = file.messages.recv_timeout(Duration::from_millis(100));
-        tick();
+        tick(0);
         if host.stopping() {
             return Ok(Committed::Interrupted);
         }
@@ -86,6 +87,9 @@ pub(super) fn file(
                     return Ok(Committed::Done(Counts::default(), ended));
                 };
                 if let Some((mut batch, generation)) = batch {
+                    if !enricher.enrich(&batch, host, tick)? {
+                        return Ok(Committed::Interrupted);
+                    }
                     if file.ends_takeover {
                         batch.end_takeover()?;
                     }

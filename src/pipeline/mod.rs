@@ -5,6 +5,7 @@
 //! line at the end. Whatever stops it, the next run ends as if nothing had happened.
 
 mod commit;
+mod enrich;
 mod pieces;
 mod reader;
 
@@ -28,6 +29,7 @@ use crate::store::{Store, StoreError, legacy};
 use crate::untrusted::for_terminal;
 
 use commit::{Committed, Counts, File};
+use enrich::Enricher;
 use reader::Job;
 
 /// What a run did, for people.
@@ -75,6 +77,9 @@ pub enum RunError {
 pub trait Progress {
     /// `done` of `total` bytes are read, as stored.
     fn bytes(&mut self, done: u64, total: u64);
+
+    /// The names of so many addresses are waited for.
+    fn names(&mut self, addresses: usize);
 }
 
 /// A mail server that writes no line for so long is not one.
@@ -90,7 +95,8 @@ pub fn run(host: &Host, config: &Config, progress: &mut dyn Progress) -> Result<
     }
     let _lock = Lock::take(&paths.state_dir)?;
     let store = Store::open(&paths.state_dir)?;
-    let mut run = Run { host, config, store, summary: Summary::default() };
+    let enricher = Enricher::new(host, config);
+    let mut run = Run { host, config, store, enricher, summary: Summary::default() };
     // What an earlier run could not finish comes first, so that rows keep the order of the log.
     run.take_over()?;
     let stop = || host.stopping();
@@ -103,6 +109,10 @@ pub fn run(host: &Host, config: &Config, progress: &mut dyn Progress) -> Result<
         }
     }
     run.store.project(&paths.csv, &host.zone, &stop)?;
+    run.enricher.catch_up(&mut run.store, host)?;
+    for (what, hint) in run.enricher.warnings() {
+        run.warn(hint.map_or(what.clone(), |hint| format!("{what}\n  hint: {hint}")));
+    }
     if run.summary.errors.is_empty() {
         run.store.end_takeover()?;
     }
@@ -120,6 +130,7 @@ struct Run<'h> {
     host: &'h Host,
     config: &'h Config,
     store: Store,
+    enricher: Enricher,
     summary: Summary,
 }
 
@@ -213,7 +224,10 @@ impl Run<'_> {
         let mut gap = plan.gap;
         for (at, file) in files.into_iter().enumerate() {
             log::info!("Processing {} (gzip: {})", shown(&file.path), is_gzip(&file.path));
-            let mut tick = || progress.bytes(bytes_read.load(Ordering::Relaxed), total);
+            let mut tick = |names| {
+                progress.names(names);
+                progress.bytes(bytes_read.load(Ordering::Relaxed), total);
+            };
             let first_time = self.read_file(log, &file, &mut tick)?;
             hand_out_next();
             if self.host.stopping() {
@@ -233,11 +247,11 @@ impl Run<'_> {
         &mut self,
         log: &Path,
         file: &File,
-        tick: &mut dyn FnMut(),
+        tick: &mut dyn FnMut(usize),
     ) -> Result<Option<Timestamp>, StoreError> {
         loop {
-            let (host, config) = (self.host, self.config);
-            match commit::file(&mut self.store, (log, file), (host, config), tick)? {
+            let tools = (self.host, self.config, &mut self.enricher);
+            match commit::file(&mut self.store, (log, file), tools, tick)? {
                 Committed::Done(counts, ended) => {
                     self.count(&file.path, &counts);
                     if let Some(error) = &ended.error {

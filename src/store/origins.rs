@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::batch::Address;
 use super::{Batch, Store, StoreError};
-use crate::origin::{Origin, ReverseDns};
+use crate::origin::{Country, Origin, ReverseDns};
 use crate::untrusted::Untrusted;
 
 /// How many addresses are remembered within a transaction. One that is met again after so many
@@ -59,7 +59,7 @@ impl Batch<'_> {
         let number = network.as_ref().map(|network| network.number);
         let organisation = network.as_ref().map(|network| &network.organisation);
         let organisation = organisation.filter(|text| !text.as_bytes().is_empty());
-        let country = country.as_ref().map(|country| country.code());
+        let country = country.as_ref().map(Country::code);
         let values =
             params![reverse_dns.name(), reverse_dns.status(), country, number, organisation, id];
         let set = || self.transaction.prepare_cached(sql)?.execute(values);
