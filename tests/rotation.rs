@@ -87,6 +87,7 @@ impl History {
             format!("paths.working_dir={path}/work"),
             format!("paths.state_dir={path}/state"),
             "general.log_file=".to_owned(),
+            "dns.enabled=false".to_owned(),
         ];
         let config = config::load(Some(Path::new("/dev/null")), &settings).0.unwrap();
         fs::create_dir(folder.path().join("log")).unwrap();
@@ -375,4 +376,6 @@ struct Unseen;
 
 impl Progress for Unseen {
     fn bytes(&mut self, _done: u64, _total: u64) {}
+
+    fn names(&mut self, _addresses: usize) {}
 }

@@ -73,6 +73,7 @@ impl History {
             format!("paths.mail_log={}", path("log/mail.log").display()),
             format!("paths.working_dir={}", path("work").display()),
             format!("paths.state_dir={}", path("state").display()),
+            "dns.enabled=false".to_owned(),
         ];
         let config = config::load(Some(&path("conf")), &settings).0.expect("a configuration");
         let csv = config.paths.csv.clone();
@@ -246,4 +247,6 @@ impl Progress for Stopper {
             self.asked.store(true, Ordering::Relaxed);
         }
     }
+
+    fn names(&mut self, _addresses: usize) {}
 }

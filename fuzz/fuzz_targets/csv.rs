@@ -42,6 +42,7 @@ fuzz_target!(|input: &[u8]| {
         format!("paths.working_dir={}", path("work").display()),
         format!("paths.state_dir={}", path("state").display()),
         "paths.csv_filename=rows.csv".to_owned(),
+        "dns.enabled=false".to_owned(),
     ];
     let config = config::load(Some(&path("conf")), &settings).0.expect("a configuration");
     let host = Host { zone: TimeZone::UTC, name: "here".to_owned(), threads: 1, ..Host::real() };
@@ -117,4 +118,6 @@ struct Nobody;
 
 impl Progress for Nobody {
     fn bytes(&mut self, _done: u64, _total: u64) {}
+
+    fn names(&mut self, _addresses: usize) {}
 }

@@ -83,8 +83,8 @@ fn the_configuration_of_the_python_program_works_unchanged() {
         "[paths]\n# Working directory + logs + CSV\nworking_dir = {path}/work\nstate_dir   = {path}/state\n\
          mail_log    = {path}/mail.log\ncsv_filename = intrusions.csv\n\n[report]\n\
          email = security-team@example.org\nreport_subject_prefix = [MailLogSentinel]\n\
-         report_sender_override =\n\n[geolocation]\ncountry_db_path = /var/lib/x.csv\n\
-         country_db_url = https://example.org/x.csv\n\n[ASN_ASO]\nasn_db_path = /var/lib/asn.csv\n\
+         report_sender_override =\n\n[geolocation]\ncountry_db_path = {path}/country.csv\n\
+         country_db_url = https://example.org/x.csv\n\n[ASN_ASO]\nasn_db_path = {path}/asn.csv\n\
          [general]\nlog_level = info\nlog_file = {path}/op.log\nlog_file_max_bytes = 1_000_000\n\
          log_file_backup_count = 5\n[dns_cache]\nenabled = True\nsize = 128\nttl_seconds = 3600\n\
          [sqlite_database]\ndb_type = sqlite3\ndb_path = /var/lib/x.sqlite\nuser =\npassword_hash =\n\

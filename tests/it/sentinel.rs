@@ -29,8 +29,13 @@ impl Sentinel {
         let path = folder.path().display().to_string();
         let config = format!(
             "[paths]\nworking_dir = {path}/work\nstate_dir = {path}/state\nmail_log = \
-             {path}/mail.log\n[general]\nlog_file = {path}/operational.log\n"
+             {path}/mail.log\n[general]\nlog_file = {path}/operational.log\n[dns]\nenabled = \
+             false\n[geolocation]\ncountry_db_path = {path}/country.csv\n[ASN_ASO]\n\
+             asn_db_path = {path}/asn.csv\n"
         );
+        fs::write(folder.path().join("country.csv"), "198.18.7.0,198.18.7.255,CH\n").unwrap();
+        let network = "198.18.7.0,198.18.7.255,64511,\"Test; Net, Inc.\"\n";
+        fs::write(folder.path().join("asn.csv"), network).unwrap();
         fs::write(folder.path().join("maillogsentinel.conf"), config).unwrap();
         Self { folder, settings: Vec::new(), zone: "UTC".to_owned() }
     }

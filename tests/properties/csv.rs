@@ -15,6 +15,8 @@ struct Nobody;
 
 impl Progress for Nobody {
     fn bytes(&mut self, _done: u64, _total: u64) {}
+
+    fn names(&mut self, _addresses: usize) {}
 }
 
 /// Runs the main job on a log of `lines`; gives the CSV.
@@ -27,6 +29,15 @@ fn csv_of(lines: &[Vec<u8>]) -> String {
         format!("paths.mail_log={}", path("mail.log").display()),
         format!("paths.working_dir={}", path("work").display()),
         format!("paths.state_dir={}", path("state").display()),
+        "dns.enabled=false".to_owned(),
+        concat!(
+            "geolocation.country_db_path=",
+            env!("CARGO_MANIFEST_DIR"),
+            "/samples/databases/country.csv"
+        )
+        .to_owned(),
+        concat!("ASN_ASO.asn_db_path=", env!("CARGO_MANIFEST_DIR"), "/samples/databases/asn.csv")
+            .to_owned(),
     ];
     let config = config::load(Some(&path("conf")), &settings).0.unwrap();
     let summary = pipeline::run(&Host::real(), &config, &mut Nobody).unwrap();

@@ -9,7 +9,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 use super::Kind;
 use super::ranges::Ranges;
@@ -59,9 +58,11 @@ pub(super) fn keep(folder: &Path, source: &Path, kind: Kind, ranges: &Ranges) ->
     if !folder.exists() {
         fs::create_dir(folder)?;
     }
-    let mut file = NamedTempFile::with_prefix_in(".ranges-", folder)?;
-    file.write_all(ranges.block())?;
-    file.as_file().sync_all()?;
-    file.persist(place(folder, source, kind))?;
-    Ok(())
+    let place = place(folder, source, kind);
+    // Always the same name: what a killed run left is used, not left lying about. If two write at
+    // once, the checksum shows it.
+    let new = place.with_extension("new");
+    let mut file = File::create(&new)?;
+    let written = file.write_all(ranges.block()).and_then(|()| file.sync_all());
+    written.and_then(|()| fs::rename(&new, place)).inspect_err(|_| drop(fs::remove_file(&new)))
 }

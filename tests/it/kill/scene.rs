@@ -384,7 +384,14 @@ impl Ending {
                 } else {
                     Vec::new()
                 };
-                files.insert(format!("{folder}/{}", entry.file_name().display()), content);
+                let name = entry.file_name().display().to_string();
+                // Databases are compiled into files whose names tell where the sources are.
+                let name = match name.strip_suffix(".ranges").and_then(|name| name.split_once('-'))
+                {
+                    Some((kind, _)) => format!("{kind}.ranges"),
+                    None => name,
+                };
+                files.insert(format!("{folder}/{name}"), content);
             }
         }
         let mut tables = tables(scene);
