@@ -10,6 +10,7 @@
     reason = "a measurement should stop at the first surprise, and talk"
 )]
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -33,10 +34,14 @@ fn main() {
     let answers =
         Resolver::new(settings).look_up(&addresses, start + Duration::from_secs(30), &|| false);
     let took = start.elapsed();
-    let named = answers.iter().filter(|answer| answer.outcome.name().is_some()).count();
-    let open = answers.iter().filter(|answer| !answer.settled).count();
     println!("{count} addresses, {delay} ms, {silent} % silent: {took:.2?}");
-    println!("{named} named, {open} to be asked again");
+    let mut tally = BTreeMap::<_, u32>::new();
+    for answer in &answers {
+        *tally.entry((answer.outcome.status(), answer.settled)).or_default() += 1;
+    }
+    for ((status, settled), count) in tally {
+        println!("{count:8} {status}{}", if settled { "" } else { ", to be asked again" });
+    }
 }
 
 /// Answers each question with a name, after `delay`.

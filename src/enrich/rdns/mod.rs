@@ -30,7 +30,7 @@
 
 mod exchange;
 mod lookup;
-mod message;
+pub mod message;
 mod resolv_conf;
 mod round;
 mod scope;
@@ -49,7 +49,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// How to ask.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Whom to ask, in this order; `None`: whom the system asks (`/etc/resolv.conf`).
+    /// Whom to ask, in this order; `None` or empty: whom the system asks (`/etc/resolv.conf`).
     pub nameservers: Option<Vec<SocketAddr>>,
     /// How long to wait for the answer to a question; more than a minute counts as a minute.
     pub timeout: Duration,
@@ -96,8 +96,10 @@ impl Resolver {
         let Settings { nameservers, timeout, concurrency } = &self.settings;
         let concurrency = (*concurrency).max(1);
         let servers = self.servers.get_or_insert_with(|| match nameservers {
-            Some(own) => own.iter().map(|at| Server::configured(*at, concurrency)).collect(),
-            None => resolv_conf::system()
+            Some(own) if !own.is_empty() => {
+                own.iter().map(|at| Server::configured(*at, concurrency)).collect()
+            }
+            _ => resolv_conf::system()
                 .into_iter()
                 .map(|at| Server::of_the_system(at, concurrency))
                 .collect(),
