@@ -2,3 +2,4 @@
 
 pub mod geo;
 pub mod rdns;
+pub mod scope;

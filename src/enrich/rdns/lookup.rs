@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::exchange::{Heard, Question};
 use super::message::{ReverseName, Said};
-use super::scope::Scope;
 use super::server::{Readiness, Server};
+use crate::enrich::scope::Scope;
 use crate::origin::ReverseDns;
 
 /// Servers asked about one address.

@@ -33,7 +33,6 @@ mod lookup;
 pub mod message;
 mod resolv_conf;
 mod round;
-mod scope;
 mod server;
 
 use std::net::{IpAddr, SocketAddr};

@@ -10,8 +10,8 @@ use rustix::io::Errno;
 use super::Answer;
 use super::exchange::{Question, random};
 use super::lookup::{Lookup, Verdict, next_server};
-use super::scope::Scope;
 use super::server::{Readiness, Server};
+use crate::enrich::scope::Scope;
 use crate::origin::ReverseDns;
 
 /// How long the run's wish to stop may go unnoticed.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::scope::{Scope, is_own};
+use crate::enrich::scope::{Scope, is_own};
 
 /// How often a dead server is asked again, and how many questions.
 const PROBE_AFTER: Duration = Duration::from_secs(10);

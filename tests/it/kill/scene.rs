@@ -385,12 +385,10 @@ impl Ending {
                     Vec::new()
                 };
                 let name = entry.file_name().display().to_string();
-                // Databases are compiled into files whose names tell where the sources are.
-                let name = match name.strip_suffix(".ranges").and_then(|name| name.split_once('-'))
-                {
-                    Some((kind, _)) => format!("{kind}.ranges"),
-                    None => name,
-                };
+                // The compiled form of a database may be there or not; it is made when needed.
+                if name.ends_with(".ranges") {
+                    continue;
+                }
                 files.insert(format!("{folder}/{name}"), content);
             }
         }

@@ -1,4 +1,4 @@
-//! Which addresses are public, so that their names may be asked of anyone.
+//! Which addresses are public, and what the others are for: nobody outside can tell of them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,6 +13,13 @@ pub(super) enum Scope {
     Site,
 }
 
+impl Scope {
+    /// Of an address in its canonical form (not IPv4-mapped).
+    pub(super) fn of(address: IpAddr) -> Self {
+        if special(address).is_some() { Self::Site } else { Self::Public }
+    }
+}
+
 const fn v4(a: u8, b: u8, c: u8, bits: u8) -> Ipv4Net {
     Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, 0), bits)
 }
@@ -22,46 +29,55 @@ const fn v6(a: u16, b: u16, c: u16, bits: u8) -> Ipv6Net {
 }
 
 /// From the IANA registry of special-purpose addresses (RFC 6890).
-const SITE_V4: [Ipv4Net; 14] = [
-    v4(0, 0, 0, 8),       // this network
-    v4(10, 0, 0, 8),      // private, RFC 1918
-    v4(100, 64, 0, 10),   // behind the NAT of a provider, RFC 6598
-    v4(127, 0, 0, 8),     // loopback
-    v4(169, 254, 0, 16),  // link-local
-    v4(172, 16, 0, 12),   // private
-    v4(192, 0, 0, 24),    // protocol assignments
-    v4(192, 0, 2, 24),    // documentation, RFC 5737
-    v4(192, 168, 0, 16),  // private
-    v4(198, 18, 0, 15),   // benchmarking, RFC 2544
-    v4(198, 51, 100, 24), // documentation
-    v4(203, 0, 113, 24),  // documentation
-    v4(224, 0, 0, 4),     // multicast
-    v4(240, 0, 0, 4),     // class E and broadcast
+const SPECIAL_V4: [(Ipv4Net, &str); 14] = [
+    (v4(0, 0, 0, 8), "this network (RFC 791)"),
+    (v4(10, 0, 0, 8), PRIVATE),
+    (v4(100, 64, 0, 10), "behind the NAT of a provider (RFC 6598)"),
+    (v4(127, 0, 0, 8), LOOPBACK),
+    (v4(169, 254, 0, 16), LINK_LOCAL),
+    (v4(172, 16, 0, 12), PRIVATE),
+    (v4(192, 0, 0, 24), "protocol assignment (RFC 6890)"),
+    (v4(192, 0, 2, 24), DOCUMENTATION),
+    (v4(192, 168, 0, 16), PRIVATE),
+    (v4(198, 18, 0, 15), BENCHMARKING),
+    (v4(198, 51, 100, 24), DOCUMENTATION),
+    (v4(203, 0, 113, 24), DOCUMENTATION),
+    (v4(224, 0, 0, 4), MULTICAST),
+    (v4(240, 0, 0, 4), "reserved (RFC 1112)"),
 ];
 
 /// Likewise. 6to4 and Teredo are public: they have, or may have, a reverse zone.
-const SITE_V6: [Ipv6Net; 11] = [
-    v6(0, 0, 0, 96),          // unspecified, loopback, IPv4-compatible
-    v6(0x64, 0xff9b, 1, 48),  // local translation, RFC 8215
-    v6(0x100, 0, 0, 64),      // discarded, RFC 6666
-    v6(0x2001, 2, 0, 48),     // benchmarking, RFC 5180
-    v6(0x2001, 0xdb8, 0, 32), // documentation, RFC 3849
-    v6(0x3fff, 0, 0, 20),     // documentation, RFC 9637
-    v6(0x5f00, 0, 0, 16),     // segment routing, RFC 9602
-    v6(0xfc00, 0, 0, 7),      // unique local, RFC 4193
-    v6(0xfe80, 0, 0, 10),     // link-local
-    v6(0xfec0, 0, 0, 10),     // site-local, as private used to be
-    v6(0xff00, 0, 0, 8),      // multicast
+const SPECIAL_V6: [(Ipv6Net, &str); 11] = [
+    (v6(0, 0, 0, 96), "unspecified, loopback or IPv4-compatible (RFC 4291)"),
+    (v6(0x64, 0xff9b, 1, 48), "local translation (RFC 8215)"),
+    (v6(0x100, 0, 0, 64), "discarded (RFC 6666)"),
+    (v6(0x2001, 2, 0, 48), BENCHMARKING),
+    (v6(0x2001, 0xdb8, 0, 32), DOCUMENTATION),
+    (v6(0x3fff, 0, 0, 20), DOCUMENTATION),
+    (v6(0x5f00, 0, 0, 16), "segment routing (RFC 9602)"),
+    (v6(0xfc00, 0, 0, 7), "unique local (RFC 4193)"),
+    (v6(0xfe80, 0, 0, 10), LINK_LOCAL),
+    (v6(0xfec0, 0, 0, 10), "site-local (RFC 3879)"),
+    (v6(0xff00, 0, 0, 8), MULTICAST),
 ];
 
-impl Scope {
-    /// Of an address in its canonical form (not IPv4-mapped).
-    pub(super) fn of(address: IpAddr) -> Self {
-        let site = match address {
-            IpAddr::V4(address) => SITE_V4.iter().any(|net| net.contains(&address)),
-            IpAddr::V6(address) => SITE_V6.iter().any(|net| net.contains(&address)),
-        };
-        if site { Self::Site } else { Self::Public }
+const PRIVATE: &str = "private (RFC 1918)";
+const LOOPBACK: &str = "loopback (RFC 1122)";
+const LINK_LOCAL: &str = "link-local (RFC 3927, RFC 4291)";
+const DOCUMENTATION: &str = "for documentation (RFC 5737, RFC 3849, RFC 9637)";
+const BENCHMARKING: &str = "for benchmarking (RFC 2544, RFC 5180)";
+const MULTICAST: &str = "multicast (RFC 5771, RFC 4291)";
+
+/// What a private or reserved address is for, in words; `None` if it is public. The address is in
+/// its canonical form (not IPv4-mapped).
+pub fn special(address: IpAddr) -> Option<&'static str> {
+    match address {
+        IpAddr::V4(address) => {
+            SPECIAL_V4.iter().find(|(net, _)| net.contains(&address)).map(|(_, what)| *what)
+        }
+        IpAddr::V6(address) => {
+            SPECIAL_V6.iter().find(|(net, _)| net.contains(&address)).map(|(_, what)| *what)
+        }
     }
 }
 
@@ -77,12 +93,12 @@ pub(super) fn is_own(server: IpAddr) -> bool {
 mod tests {
     use super::*;
 
-    fn scope(address: &str) -> Scope {
-        Scope::of(address.parse().unwrap())
+    fn what(address: &str) -> Option<&'static str> {
+        special(address.parse().unwrap())
     }
 
     #[test]
-    fn private_and_reserved_addresses_are_of_the_site() {
+    fn private_and_reserved_addresses_are_known() {
         for address in [
             "0.0.0.0",
             "10.1.2.3",
@@ -118,7 +134,7 @@ mod tests {
             "fec0::1",
             "ff02::1",
         ] {
-            assert_eq!(scope(address), Scope::Site, "{address}");
+            assert!(what(address).is_some(), "{address}");
         }
     }
 
@@ -148,7 +164,7 @@ mod tests {
             "fbff::1",
             "fe00::1",
         ] {
-            assert_eq!(scope(address), Scope::Public, "{address}");
+            assert_eq!(what(address), None, "{address}");
         }
     }
 
