@@ -11,7 +11,7 @@ use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(
     name = "maillogsentinel",
-    version,
+    disable_version_flag = true,
     max_term_width = 100,
     after_help = "Exit status: 0 done, 1 failed, 2 bad command line, 75 another run is at work, \
                   78 bad configuration."
@@ -79,6 +79,10 @@ pub struct Args {
     #[arg(long, help_heading = "Options of actions")]
     pub yes: bool,
 
+    /// Print the version; with -v also what it is made with and whose data it uses
+    #[arg(short = 'V', long)]
+    pub version: bool,
+
     /// Tell in detail what is being done
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
@@ -134,7 +138,7 @@ impl Color {
 pub enum Command {
     /// Say for every line of a log what it was taken for, and why
     Explain(Explain),
-    /// Look addresses up in the local databases, or refresh those (not built yet)
+    /// Look addresses up in the local databases, or refresh those
     Ipinfo(IpInfo),
     /// Redact a mail log, so that it can be shared (not built yet)
     Anonymize(Anonymize),
@@ -161,12 +165,13 @@ pub struct Explain {
 /// Options of `ipinfo`.
 #[derive(Debug, ClapArgs)]
 pub struct IpInfo {
-    /// Addresses
+    /// Addresses, IPv4 or IPv6; `-` for standard input, one on each line
+    #[arg(value_name = "IP|-")]
     pub ip: Vec<String>,
-    /// Download new databases, if there are any
-    #[arg(long)]
+    /// Download the databases that changed, and check them before they replace the old ones
+    #[arg(long, conflicts_with_all = ["ip", "json"])]
     pub update: bool,
-    /// Print JSON
+    /// Print JSON: an object with `addresses` and `databases`
     #[arg(long)]
     pub json: bool,
 }
@@ -216,7 +221,6 @@ impl Args {
             (self.sql_export, "--sql-export"),
             (self.sql_import, "--sql-import"),
             (self.setup, "--setup"),
-            (matches!(self.command, Some(Command::Ipinfo(_))), "ipinfo"),
             (matches!(self.command, Some(Command::Anonymize(_))), "anonymize"),
             (matches!(self.command, Some(Command::Doctor)), "doctor"),
         ];

@@ -3,9 +3,13 @@
 pub mod args;
 mod explain;
 mod extract;
+mod ipinfo;
 mod progress;
+mod update;
+mod version;
 
 use std::io::Write;
+use std::path::Path;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
@@ -30,6 +34,9 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
         }
     };
     args.color.write_global();
+    if args.version {
+        return version::run(args.verbose > 0);
+    }
     if let Some(mistake) = args.misfit() {
         let _ = Args::command().error(ErrorKind::ArgumentConflict, mistake).print();
         return Status::Usage;
@@ -39,13 +46,31 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
     }
     match &args.command {
         Some(Command::Explain(explain)) => explain::run(host, explain),
-        _ => with_config(&args, |config, odd| extract::run(host, &args, (config, odd))),
+        Some(Command::Ipinfo(ipinfo)) => {
+            let loaded = config::load_or_default(args.config.as_deref(), &args.set);
+            with_config(loaded, |config, odd| {
+                for note in odd {
+                    say("warning", &note.to_string());
+                }
+                if ipinfo.update {
+                    update::run(host, config, &args)
+                } else {
+                    ipinfo::run(host, config, ipinfo)
+                }
+            })
+        }
+        _ => {
+            let loaded = config::load(args.config.as_deref(), &args.set);
+            with_config(loaded, |config, odd| extract::run(host, &args, (config, odd)))
+        }
     }
 }
 
-/// Loads the configuration, and goes on with it and what is odd about it, if it is usable.
-fn with_config(args: &Args, then: impl FnOnce(&Config, &[Note]) -> Status) -> Status {
-    let (loaded, warnings) = config::load(args.config.as_deref(), &args.set);
+/// Goes on with the configuration and what is odd about it, if it is usable.
+fn with_config(
+    (loaded, warnings): config::Loaded,
+    then: impl FnOnce(&Config, &[Note]) -> Status,
+) -> Status {
     match loaded {
         Ok(config) => then(&config, &warnings),
         Err(mistakes) => {
@@ -64,6 +89,12 @@ fn with_config(args: &Args, then: impl FnOnce(&Config, &[Note]) -> Status) -> St
 fn fail(what: &str, hint: Option<&str>) -> Status {
     say("error", &hint.map_or(what.to_owned(), |hint| format!("{what}\n  hint: {hint}")));
     Status::Failed
+}
+
+/// A path for people; its name may hold anything.
+fn shown(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    for_terminal(path.as_os_str().as_bytes()).into_owned()
 }
 
 /// Writes to stderr, in colour where it is a terminal.

@@ -45,13 +45,22 @@ impl fmt::Display for Note {
 pub type Loaded = (Result<Config, Vec<Note>>, Vec<Note>);
 
 /// Reads `file` (or the first default path that exists), with `settings` as `section.key=value`
-/// on top.
+/// on top. Without a file, the settings must give every path that the main job needs.
 pub fn load(file: Option<&Path>, settings: &[String]) -> Loaded {
+    load_with(file, settings, gives_paths(settings))
+}
+
+/// The same, for what can do with the defaults if there is no file.
+pub fn load_or_default(file: Option<&Path>, settings: &[String]) -> Loaded {
+    load_with(file, settings, true)
+}
+
+fn load_with(file: Option<&Path>, settings: &[String], may_be_absent: bool) -> Loaded {
     let mut reader = Reader::default();
     let found = DEFAULT_PATHS.iter().map(Path::new).find(|path| path.exists());
     match file.or(found) {
         Some(path) => reader.read_file(path),
-        None if !gives_paths(settings) => reader.mistakes.push(Note {
+        None if !may_be_absent => reader.mistakes.push(Note {
             place: DEFAULT_PATHS.join(" and "),
             what: "no configuration file".to_owned(),
             hint: Some(

@@ -12,3 +12,5 @@ mod forms;
 mod hostile;
 mod mmdb;
 mod real;
+mod server;
+mod update;

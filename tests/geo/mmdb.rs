@@ -10,7 +10,7 @@ use maillogsentinel::enrich::geo::{Databases, Format, Kind, check};
 
 use crate::folder::{Folder, country, network, warnings};
 
-pub(crate) enum Field {
+enum Field {
     Text(&'static str),
     Short(u16),
     Number(u32),
@@ -58,7 +58,7 @@ fn write(field: &Field, out: &mut Vec<u8>) {
 }
 
 /// A database of these networks, IPv4 ones below `::/96`, as all publishers have them.
-pub(crate) fn mmdb(database_type: &'static str, networks: &[(&str, Field)]) -> Vec<u8> {
+fn mmdb(database_type: &'static str, networks: &[(&str, Field)]) -> Vec<u8> {
     let mut data = Vec::new();
     let mut nodes = vec![[None::<u32>, None]];
     let mut leaves = BTreeMap::new();
@@ -117,6 +117,11 @@ pub(crate) fn mmdb(database_type: &'static str, networks: &[(&str, Field)]) -> V
 
 fn iso(code: &'static str) -> Field {
     Map(vec![("geoname_id", Number(7)), ("iso_code", Text(code))])
+}
+
+/// `192.0.2.0/24` is in this country.
+pub(crate) fn of_countries(code: &'static str) -> Vec<u8> {
+    mmdb("Country", &[("192.0.2.0/24", Map(vec![("country_code", Text(code))]))])
 }
 
 #[test]
@@ -186,8 +191,7 @@ fn each_publishers_names_of_fields_are_known() {
 #[test]
 fn an_mmdb_of_the_other_kind_is_an_error_and_not_a_silence() {
     let folder = Folder::new();
-    let content = mmdb("Country", &[("192.0.2.0/24", Map(vec![("country_code", Text("FR"))]))]);
-    let path = folder.file("country.mmdb", content);
+    let path = folder.file("country.mmdb", of_countries("FR"));
     assert_eq!(check(&path, Kind::Countries).unwrap().format, Format::Mmdb("Country".to_owned()));
     let error = check(&path, Kind::Networks).unwrap_err().to_string();
     assert!(error.ends_with("is an MMDB of type \"Country\" and tells no networks"), "{error}");

@@ -13,6 +13,7 @@ mod error;
 mod mmdb;
 mod notes;
 mod ranges;
+pub mod update;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
