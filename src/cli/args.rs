@@ -20,11 +20,11 @@ use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 pub struct Args {
     /// The configuration file [default: /etc/maillogsentinel.conf, then
     /// /etc/maillogsentinel/maillogsentinel.conf]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
     /// Set a key of the configuration, on top of the file; may be given several times
-    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    #[arg(long, global = true, value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
 
     /// Read what is new, then make the daily report and mail it (not built yet)

@@ -20,6 +20,8 @@ use crate::untrusted::for_terminal;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
+/// An IPv6 address with all its digits.
+const LONGEST: usize = 39;
 /// Much longer than any address.
 const MOST_BYTES: u64 = 200;
 
@@ -57,11 +59,11 @@ struct Database {
 
 pub(super) fn run(host: &Host, config: &Config, args: &args::IpInfo) -> Status {
     let mut out = BufWriter::new(anstream::stdout().lock());
-    let mut teller = Teller::new(config, args.json);
+    let mut teller = Teller::new(config, args);
     let told = teller.tell(&args.ip, &mut out);
     let status = told.and_then(|status| {
-        teller.tell_databases((host.now)(), config, &mut out)?;
-        out.flush().map(|()| status)
+        let usable = teller.tell_databases((host.now)(), config, &mut out)?;
+        out.flush().map(|()| if usable { status } else { Status::Failed })
     });
     match status {
         Ok(status) => status,
@@ -74,12 +76,14 @@ pub(super) fn run(host: &Host, config: &Config, args: &args::IpInfo) -> Status {
 struct Teller {
     databases: Databases,
     json: bool,
+    /// Of the column of addresses.
+    width: usize,
     told: u64,
     unread: u64,
 }
 
 impl Teller {
-    fn new(config: &Config, json: bool) -> Self {
+    fn new(config: &Config, args: &args::IpInfo) -> Self {
         let state = &config.paths.state_dir;
         // Compiled forms belong to the user the services run as; another must not leave his there.
         let user = rustix::process::geteuid().as_raw();
@@ -87,7 +91,10 @@ impl Teller {
         let cache = own.then(|| state.clone());
         let (countries, networks) = (config.countries.paths.clone(), config.networks.paths.clone());
         let databases = Databases::new(countries, networks, cache);
-        Self { databases, json, told: 0, unread: 0 }
+        let from_stdin = args.ip.is_empty() || args.ip.iter().any(|ip| ip == "-");
+        let longest = args.ip.iter().map(String::len).max().unwrap_or_default();
+        let width = if from_stdin { LONGEST } else { longest.clamp("Address".len(), LONGEST) };
+        Self { databases, json: args.json, width, told: 0, unread: 0 }
     }
 
     fn tell(&mut self, what: &[String], out: &mut impl Write) -> io::Result<Status> {
@@ -157,27 +164,32 @@ impl Teller {
     }
 
     fn row(&self, found: &Found, out: &mut impl Write) -> io::Result<()> {
+        let width = self.width;
         if self.told == 1 {
             let [address, country, network] = ["Address", "Country", "Network"];
-            writeln!(out, "{BOLD}{address:39}  {country:7}  {network:12}  Organisation{BOLD:#}")?;
+            writeln!(out, "{BOLD}{address:width$}  {country}  {network:12}  Organisation{BOLD:#}")?;
         }
         let country = found.country.as_deref().unwrap_or("-");
         let network = found.asn.map_or("-".to_owned(), |number| format!("AS{number}"));
         let organisation = found.organisation.as_deref().or(found.special).unwrap_or("-");
-        writeln!(out, "{:39}  {country:7}  {network:12}  {organisation}", found.address)
+        writeln!(out, "{:width$}  {country:7}  {network:12}  {organisation}", found.address)
     }
 
+    /// Tells what and how old the databases are; whether all can be used.
     fn tell_databases(
         &mut self,
         now: Timestamp,
         config: &Config,
         out: &mut impl Write,
-    ) -> io::Result<()> {
-        let databases: Vec<_> = self.databases.describe();
-        let databases = databases.iter().map(|about| database(about, now, config));
+    ) -> io::Result<bool> {
+        let databases = self.databases.describe();
+        let databases: Vec<_> =
+            databases.iter().map(|about| database(about, now, config)).collect();
+        let usable = databases.iter().all(|database| database.error.is_none());
         if self.json {
-            let databases = serde_json::to_string_pretty(&databases.collect::<Vec<_>>())?;
-            return writeln!(out, "\n],\"databases\":{databases}}}");
+            let databases = serde_json::to_string_pretty(&databases)?;
+            writeln!(out, "\n],\"databases\":{databases}}}")?;
+            return Ok(usable);
         }
         if self.told > 0 {
             writeln!(out)?;
@@ -185,7 +197,8 @@ impl Teller {
         for database in databases {
             let Database { tells, path, ranges, age_days, source, error, format, .. } = database;
             if let Some(error) = error {
-                writeln!(out, "{tells}: {error}\n  hint: `{HINT}` downloads it")?;
+                out.flush()?;
+                super::say("error", &format!("{tells}: {error}\n  hint: run `{HINT}`"));
                 continue;
             }
             let age = match age_days {
@@ -201,7 +214,7 @@ impl Teller {
                 writeln!(out, "{DIM}  from {url}{DIM:#}")?;
             }
         }
-        Ok(())
+        Ok(usable)
     }
 }
 
