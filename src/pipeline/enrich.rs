@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::config::{Config, NameCache};
 use crate::enrich::geo::Databases;
 use crate::enrich::rdns::{Answer, Resolver, Settings};
+use crate::enrich::scope::special;
 use crate::host::Host;
 use crate::origin::{Origin, ReverseDns};
 use crate::store::{Batch, Store, StoreError};
@@ -99,7 +100,10 @@ impl Enricher {
         answer: Option<Answer>,
     ) -> Result<ReverseDns, StoreError> {
         let Some(Answer { outcome, settled }) = answer else { return Ok(ReverseDns::NoName) };
-        batch.remember_name(address, &outcome, settled.then_some(self.now))?;
+        // Who sets a name server of his own is to see what it says of his network at once.
+        if special(address).is_none() || outcome != ReverseDns::NoName {
+            batch.remember_name(address, &outcome, settled.then_some(self.now))?;
+        }
         Ok(outcome)
     }
 

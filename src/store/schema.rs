@@ -124,6 +124,9 @@ pub(super) enum Version {
 
 /// Sets the connection up, and brings the schema up to date.
 pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Version> {
+    // What a row refers to is there because the same transaction found or made it; to check that
+    // once more would cost at every insertion, and keep migrations from replacing a table.
+    connection.pragma_update(None, "foreign_keys", "off")?;
     connection.busy_timeout(std::time::Duration::from_millis(900))?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let done = usize::try_from(version).unwrap_or(usize::MAX);

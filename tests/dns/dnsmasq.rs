@@ -1,61 +1,9 @@
 //! A real dnsmasq as the administrator's own server: names, no names, aliases, long answers.
 
-use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, UdpSocket};
-use std::process::{Child, Command, Stdio};
-
 use maillogsentinel::origin::ReverseDns;
 
+use crate::server::Dnsmasq;
 use crate::{PATIENT, ask, look_up, name, resolver, settled};
-
-/// dnsmasq on a port of its own, ended with the test.
-struct Dnsmasq {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl Dnsmasq {
-    /// With these options besides those that keep it from the system's files and servers.
-    fn start(options: &[&str]) -> Self {
-        // The port is free when we look; should it be taken in between, we try another.
-        for _ in 0..20 {
-            let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-            let mut process = Command::new("dnsmasq")
-                .args(["--keep-in-foreground", "--log-facility=-", "--conf-file=/dev/null"])
-                .args(["--no-hosts", "--no-resolv", "--bind-interfaces", "--user=", "--group="])
-                .args(["--pid-file", "--listen-address=127.0.0.1"])
-                .arg(format!("--port={}", address.port()))
-                .args(options)
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap_or_else(|error| {
-                    panic!("cannot run dnsmasq: {error}; install the package dnsmasq-base")
-                });
-            let mut log = BufReader::new(process.stderr.take().unwrap());
-            let mut line = String::new();
-            let mut said = String::new();
-            while log.read_line(&mut line).unwrap() > 0 {
-                said.push_str(&line);
-                if line.contains("started") {
-                    // What it says later must not block it.
-                    std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-                    return Self { process, address };
-                }
-                line.clear();
-            }
-            process.wait().unwrap();
-            assert!(said.contains("in use"), "dnsmasq did not start: {said}");
-        }
-        panic!("no free port for dnsmasq");
-    }
-}
-
-impl Drop for Dnsmasq {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 #[test]
 fn names_of_both_families_are_found_and_all_else_told_apart() {

@@ -5,6 +5,9 @@
     reason = "a test should stop at the first surprise"
 )]
 
+#[path = "../servers/dnsmasq.rs"]
+mod server;
+
 mod dnsmasq;
 mod rogue;
 mod hostile;

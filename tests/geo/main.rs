@@ -7,10 +7,12 @@
     reason = "a test should stop at the first surprise"
 )]
 
+#[path = "../servers/http.rs"]
+mod server;
+
 mod folder;
 mod forms;
 mod hostile;
 mod mmdb;
 mod real;
-mod server;
 mod update;

@@ -8,9 +8,16 @@
     reason = "a test should stop at the first surprise"
 )]
 
+#[path = "../servers/dnsmasq.rs"]
+mod dnsmasq;
+#[path = "../servers/http.rs"]
+mod http;
+
 mod command_line;
 mod corpus;
 mod docs;
+mod enrichment;
+mod ipinfo;
 mod sentinel;
 mod stories;
 mod kill;

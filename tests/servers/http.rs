@@ -1,4 +1,5 @@
 //! An HTTP server on loopback that answers exactly what a test tells it to, byte by byte.
+#![allow(dead_code, reason = "each of those who start it uses its part")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
