@@ -235,3 +235,9 @@ fn a_folder_that_cannot_be_written_keeps_no_rubbish() {
     let left = fs::read_dir(folder.cache()).unwrap().filter(|it| hidden(it.as_ref().unwrap()));
     assert_eq!(left.count(), 0);
 }
+
+#[test]
+fn databases_may_move_to_another_thread() {
+    fn moves<T: Send>() {}
+    moves::<Databases>();
+}

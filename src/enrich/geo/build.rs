@@ -88,6 +88,12 @@ impl Values {
         Ok(index)
     }
 
+    /// The values alone, for there are no more to come.
+    pub(super) fn settled(mut self) -> Self {
+        self.known = HashMap::default();
+        self
+    }
+
     fn text(&self, index: u32) -> Option<&[u8]> {
         let [_, place, length] = *self.records.get(index as usize)?;
         self.texts.get(place as usize..)?.get(..length as usize)

@@ -132,6 +132,7 @@ impl Ranges {
     /// Arranges what was read into a block.
     pub(super) fn build(builder: Builder, notes: Notes, kind: Kind, stamp: &Stamp) -> Self {
         let Builder { mut four, mut six, values } = builder;
+        let values = values.settled();
         let mut notes = notes;
         for conflict in [super::build::settle(&mut four), super::build::settle(&mut six)] {
             notes.overlapping(conflict);
@@ -148,8 +149,9 @@ impl Ranges {
         for word in words {
             block.extend_from_slice(&word.to_le_bytes());
         }
-        write_family(&four, &mut block);
-        write_family(&six, &mut block);
+        // Each is given back before the next is copied: this is where a run needs most memory.
+        write_family(four, &mut block);
+        write_family(six, &mut block);
         for number in values.records.iter().flatten() {
             block.extend_from_slice(&number.to_le_bytes());
         }
@@ -237,11 +239,11 @@ impl<A: Address> Family<A> {
     }
 }
 
-fn write_family<A: Address>(rows: &[Row<A>], out: &mut Vec<u8>) {
-    for row in rows {
+fn write_family<A: Address>(rows: Vec<Row<A>>, out: &mut Vec<u8>) {
+    for row in &rows {
         row.start.write(out);
     }
-    for row in rows {
+    for row in &rows {
         row.end.write(out);
     }
     for row in rows {
