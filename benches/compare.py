@@ -19,7 +19,8 @@ import time
 
 import inputs
 import timing
-from commands import NEEDLE, Sentinel, expect_status, rg, same_rows, shell
+import who
+from commands import NEEDLE, NOBODY_ASKED, Sentinel, expect_status, rg, same_rows, shell
 from inputs import size_text
 from table import Row, compared, memory, milliseconds, print_table
 from timing import Command, Wrong
@@ -133,6 +134,31 @@ class Benchmark:
             row.other = f"in {milliseconds(ours)}" + (", exit 1" if ours[0].status else "")
             yield row
 
+    def who(self):
+        """Country, network and name of each address."""
+        real = who.databases() + NOBODY_ASKED
+        log = who.log(SCRATCH / "logs" / "addresses-100", 100)
+        first = self.sentinel.first_run("new-databases", log, more=real)
+        [new] = self.stopwatch.in_turn([first], 1, warm_up=False)
+        with_them, without = self.stopwatch.in_turn([
+            self.sentinel.first_run("with", log, more=real, compiled="new-databases"),
+            self.sentinel.first_run("without", log)], self.rounds * 3)
+        more_ms = (with_them.median() - without.median()) * 1e3
+        what = "100 new addresses, four real databases"
+        yield Row("who", what, milliseconds(with_them), f"without {milliseconds(without)}", more_ms,
+                  f"{more_ms:.1f} ms more", 50,
+                  runs={"with": with_them.numbers(), "without": without.numbers()})
+        yield memory("who", what, with_them, 60)
+        yield Row("who", "the same, databases new", milliseconds(new), "", new.median() * 1e3, "")
+        yield memory("who", "the same, databases new", new, 60)
+        log = who.log(SCRATCH / "logs" / "addresses-2000", 2000)
+        for what, delay_ms, goal in [("50 ms each", 50, 3), ("a dead server", None, 30)]:
+            with who.name_server(delay_ms) as server:
+                command = self.sentinel.first_run("names", log, more=server)
+                [names] = self.stopwatch.in_turn([command], 1, warm_up=False)
+            yield Row("who", f"2,000 names, {what}", milliseconds(names), "", names.median(),
+                      f"{names.median():.2f} s", goal)
+
     def others(self):
         """Once each: they are slow, and nobody doubts the order."""
         log = self.logs.mixed(SMALL, 3, 10)
@@ -153,7 +179,7 @@ class Benchmark:
                   factor, f"Python {factor:.0f} x rg")
 
 
-SECTIONS = ["mix", "sparse", "gz", "rotation", "idle", "memory", "others"]
+SECTIONS = ["mix", "sparse", "gz", "rotation", "idle", "memory", "who", "others"]
 
 
 def options():

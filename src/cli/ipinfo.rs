@@ -84,13 +84,7 @@ struct Teller {
 
 impl Teller {
     fn new(config: &Config, args: &args::IpInfo) -> Self {
-        let state = &config.paths.state_dir;
-        // Compiled forms belong to the user the services run as; another must not leave his there.
-        let user = rustix::process::geteuid().as_raw();
-        let own = state.metadata().is_ok_and(|folder| folder.uid() == user);
-        let cache = own.then(|| state.clone());
-        let (countries, networks) = (config.countries.paths.clone(), config.networks.paths.clone());
-        let databases = Databases::new(countries, networks, cache);
+        let databases = databases(config);
         let from_stdin = args.ip.is_empty() || args.ip.iter().any(|ip| ip == "-");
         let longest = args.ip.iter().map(String::len).max().unwrap_or_default();
         let width = if from_stdin { LONGEST } else { longest.clamp("Address".len(), LONGEST) };
@@ -216,6 +210,17 @@ impl Teller {
         }
         Ok(usable)
     }
+}
+
+/// The databases that are configured.
+pub(super) fn databases(config: &Config) -> Databases {
+    let state = &config.paths.state_dir;
+    // Compiled forms belong to the user the services run as; another must not leave his there.
+    let user = rustix::process::geteuid().as_raw();
+    let own = state.metadata().is_ok_and(|folder| folder.uid() == user);
+    let cache = own.then(|| state.clone());
+    let (countries, networks) = (config.countries.paths.clone(), config.networks.paths.clone());
+    Databases::new(countries, networks, cache)
 }
 
 /// Reads an address as people and logs write it: in brackets, with an interface.

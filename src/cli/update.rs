@@ -36,6 +36,8 @@ pub(super) fn run(host: &Host, config: &Config, args: &Args) -> Status {
             }
         }
     }
+    // Opened now, they are compiled, which the next run need not wait for.
+    super::ipinfo::databases(config).describe();
     status
 }
 
