@@ -1,6 +1,7 @@
 //! The progress bar: bytes, rate and time left, on a terminal only.
 
 use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -8,7 +9,10 @@ use crate::pipeline::Progress;
 
 /// A bar on stderr.
 #[derive(Clone)]
-pub(super) struct Bar(ProgressBar);
+pub(super) struct Bar(ProgressBar, Instant);
+
+/// A run that is over by then needs no bar.
+const DUE: Duration = Duration::from_millis(300);
 
 impl Bar {
     /// A bar that shows itself, or not.
@@ -23,7 +27,11 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self(bar)
+        Self(bar, Instant::now())
+    }
+
+    fn is_due(&self) -> bool {
+        self.1.elapsed() >= DUE
     }
 
     /// Does `write` while the bar is out of the way.
@@ -39,15 +47,19 @@ impl Bar {
 
 impl Progress for Bar {
     fn names(&mut self, addresses: usize) {
-        self.0.set_message(match addresses {
+        let message = match addresses {
             0 => String::new(),
             _ => format!("; waiting for the names of {addresses} addresses"),
-        });
+        };
+        // A message is drawn at once, even if it is the same.
+        if self.is_due() && self.0.message() != message {
+            self.0.set_message(message);
+        }
     }
 
     fn bytes(&mut self, done: u64, total: u64) {
         // Nobody knows how much standard input holds.
-        if total == 0 {
+        if total == 0 || !self.is_due() {
             return;
         }
         if self.0.length() != Some(total) {

@@ -58,12 +58,24 @@ fn the_readme_has_the_numbers_of_the_sample_run() {
 #[test]
 fn the_readme_names_every_command_and_exit_status() {
     let readme = read("README.md");
-    for said in
-        ["samples/run", "tests/run", "explain --missed", "explain --rules", "| 75 |", "| 78 |"]
-    {
+    for said in [
+        "samples/run",
+        "tests/run",
+        "explain --missed",
+        "explain --rules",
+        "ipinfo --update",
+        "| 75 |",
+        "| 78 |",
+    ] {
         assert!(readme.contains(said), "{said}");
     }
     for script in ["samples/run", "tests/run", ".ci/run", "benches/run", "fuzz/run"] {
         assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(script).exists(), "{script}");
     }
+}
+
+#[test]
+fn the_picture_of_a_run_holds_no_control_characters() {
+    let picture = fs::read_to_string(top().join("docs/images/run.svg")).unwrap();
+    assert!(!picture.contains(|c: char| c.is_control() && c != '\n'), "run docs/picture.py again");
 }
