@@ -76,6 +76,6 @@ fn the_readme_names_every_command_and_exit_status() {
 
 #[test]
 fn the_picture_of_a_run_holds_no_control_characters() {
-    let picture = fs::read_to_string(top().join("docs/images/run.svg")).unwrap();
+    let picture = read("docs/images/run.svg");
     assert!(!picture.contains(|c: char| c.is_control() && c != '\n'), "run docs/picture.py again");
 }
