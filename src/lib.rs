@@ -9,6 +9,7 @@ pub mod exit;
 pub mod pipeline;
 
 pub mod event;
+pub mod figures;
 pub mod origin;
 pub mod position;
 pub mod untrusted;
@@ -18,5 +19,6 @@ pub mod source;
 pub mod parse;
 pub mod enrich;
 pub mod store;
+pub mod report;
 
 pub mod oplog;

@@ -100,6 +100,9 @@ impl Enricher {
         answer: Option<Answer>,
     ) -> Result<ReverseDns, StoreError> {
         let Some(Answer { outcome, settled }) = answer else { return Ok(ReverseDns::NoName) };
+        if outcome.name().is_none() {
+            log::debug!("Reverse lookup failed for IP {address}: {}", outcome.status());
+        }
         // Who sets a name server of his own is to see what it says of his network at once.
         if special(address).is_none() || outcome != ReverseDns::NoName {
             batch.remember_name(address, &outcome, settled.then_some(self.now))?;

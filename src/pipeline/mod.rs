@@ -9,11 +9,9 @@ mod enrich;
 mod pieces;
 mod reader;
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{channel, sync_channel};
-use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -30,7 +28,7 @@ use crate::untrusted::for_terminal;
 
 use commit::{Committed, Counts, File};
 use enrich::Enricher;
-use reader::Job;
+use reader::start_readers;
 
 /// What a run did, for people.
 #[derive(Debug, Default)]
@@ -84,8 +82,6 @@ pub trait Progress {
 
 /// A mail server that writes no line for so long is not one.
 const A_DAY_NS: i128 = 24 * 3600 * 1_000_000_000;
-/// Messages that may wait for a file whose turn has not come, each about 100 KB.
-const QUEUE: usize = 16;
 
 /// Does one run.
 pub fn run(host: &Host, config: &Config, progress: &mut dyn Progress) -> Result<Summary, RunError> {
@@ -315,40 +311,6 @@ impl Run<'_> {
         log::warn!("{text}");
         self.summary.warnings.push(text);
     }
-}
-
-/// Starts the threads that read; gives the files in their order, each with its findings to come,
-/// and the jobs that are not handed out yet.
-fn start_readers(
-    host: &Host,
-    readings: Vec<Reading>,
-    bytes_read: &Arc<AtomicU64>,
-) -> (Vec<File>, impl FnMut() + use<>) {
-    let mut jobs = VecDeque::new();
-    let mut files = Vec::new();
-    let threads = if readings.len() > 1 { 1 } else { host.threads };
-    for reading in readings {
-        let (sender, messages) = sync_channel(QUEUE);
-        let ends_takeover = matches!(reading.from, From::TakenOver(bytes) if bytes < u64::MAX);
-        files.push(File { path: reading.path.clone(), ends_takeover, messages });
-        jobs.push_back(Job { reading, threads, sender });
-    }
-    let (hand_out, handed_out) = channel();
-    let handed_out = Arc::new(Mutex::new(handed_out));
-    for _ in 0..host.threads.min(files.len()) {
-        let (jobs, host, bytes_read) = (handed_out.clone(), host.clone(), bytes_read.clone());
-        // Not joined: a thread that waits for standard input must not keep the process from ending.
-        std::thread::spawn(move || reader::work(&jobs, &host, &bytes_read));
-    }
-    // One for each file that is done, so that readers do not fill the memory with what waits.
-    let mut next = move || {
-        if let Some(job) = jobs.pop_front() {
-            // Nobody takes it if all threads died, which is seen where findings are waited for.
-            let _ = hand_out.send(job);
-        }
-    };
-    (0..=host.threads).for_each(|_| next());
-    (files, next)
 }
 
 /// Finds the file of which the Python program had read `offset` bytes, and passes over what it

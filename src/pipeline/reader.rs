@@ -1,8 +1,9 @@
 //! The reading side of a run: one file after another, from bytes to findings.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -17,6 +18,8 @@ use crate::source::SourceError;
 use crate::source::block::Block;
 use crate::source::file::{self, From, Opened, Reading};
 use crate::store::Novelty;
+
+use super::commit::File;
 
 /// A file to read, and where its findings go.
 pub(super) struct Job {
@@ -57,15 +60,51 @@ impl Ended {
     }
 }
 
-/// A message is sent when it holds about this much; see `QUEUE` for how many may wait.
+/// Messages that may wait for a file whose turn has not come.
+const QUEUE: usize = 16;
+/// A message is sent when it holds about this much.
 const FAILURES: usize = 500;
 /// Likewise, bytes of logins.
 const LOGIN_BYTES: usize = 1024 * 1024;
 /// Likewise, bytes of user names.
 const NAME_BYTES: usize = 64 * 1024;
 
+/// Starts the threads that read; gives the files in their order, each with its findings to come,
+/// and the jobs that are not handed out yet.
+pub(super) fn start_readers(
+    host: &Host,
+    readings: Vec<Reading>,
+    bytes_read: &Arc<AtomicU64>,
+) -> (Vec<File>, impl FnMut() + use<>) {
+    let mut jobs = VecDeque::new();
+    let mut files = Vec::new();
+    let threads = if readings.len() > 1 { 1 } else { host.threads };
+    for reading in readings {
+        let (sender, messages) = sync_channel(QUEUE);
+        let ends_takeover = matches!(reading.from, From::TakenOver(bytes) if bytes < u64::MAX);
+        files.push(File { path: reading.path.clone(), ends_takeover, messages });
+        jobs.push_back(Job { reading, threads, sender });
+    }
+    let (hand_out, handed_out) = channel();
+    let handed_out = Arc::new(Mutex::new(handed_out));
+    for _ in 0..host.threads.min(files.len()) {
+        let (jobs, host, bytes_read) = (handed_out.clone(), host.clone(), bytes_read.clone());
+        // Not joined: a thread that waits for standard input must not keep the process from ending.
+        std::thread::spawn(move || work(&jobs, &host, &bytes_read));
+    }
+    // One for each file that is done, so that readers do not fill the memory with what waits.
+    let mut next = move || {
+        if let Some(job) = jobs.pop_front() {
+            // Nobody takes it if all threads died, which is seen where findings are waited for.
+            let _ = hand_out.send(job);
+        }
+    };
+    (0..=host.threads).for_each(|_| next());
+    (files, next)
+}
+
 /// Reads files until no more come.
-pub(super) fn work(jobs: &Mutex<Receiver<Job>>, host: &Host, bytes_read: &Arc<AtomicU64>) {
+fn work(jobs: &Mutex<Receiver<Job>>, host: &Host, bytes_read: &Arc<AtomicU64>) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { reading, threads, sender }) = job else { return };
