@@ -1,7 +1,7 @@
 //! The nouns of a login: what was tried, from where, and how it ended.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -155,6 +155,25 @@ pub struct Puzzle {
     pub because: String,
 }
 
+/// What was read of one local day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DayRead {
+    /// Lines; those without a stamp count with the line before.
+    pub lines: u64,
+    /// Lines among them that look like logins but matched no rule.
+    pub puzzles: u64,
+    /// The time of the latest.
+    pub last_line: Option<Timestamp>,
+}
+
+impl DayRead {
+    fn append(&mut self, later: Self) {
+        self.lines += later.lines;
+        self.puzzles += later.puzzles;
+        self.last_line = self.last_line.max(later.last_line);
+    }
+}
+
 /// How many lines that no rule understood are kept to be shown.
 pub const PUZZLE_SAMPLES: usize = 5;
 
@@ -163,6 +182,8 @@ pub const PUZZLE_SAMPLES: usize = 5;
 pub struct Findings {
     /// Lines read.
     pub lines: u64,
+    /// What was read of each local day.
+    pub days: BTreeMap<Date, DayRead>,
     /// Failed logins in the order of the log.
     pub failures: Vec<Failure>,
     /// Successful logins, counted.
@@ -179,6 +200,9 @@ impl Findings {
     /// Adds those of a later stretch, whose lines are numbered from after line `lines_before`.
     pub fn append(&mut self, later: Self, lines_before: u64) {
         self.lines += later.lines;
+        for (day, read) in later.days {
+            self.days.entry(day).or_default().append(read);
+        }
         self.failures.extend(later.failures);
         self.logins.append(later.logins);
         self.puzzles += later.puzzles;

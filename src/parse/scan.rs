@@ -4,7 +4,7 @@
 //! only those lines are taken apart. Each block's first and last line give the time as well, so
 //! that a quiet year between two logins is not missed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::rule::Rule;
 use super::syslog::{self, Header};
 use super::time::Chronology;
 use super::{Outage, Reading, read};
-use crate::event::{Failure, Findings, Manner, PUZZLE_SAMPLES, Puzzle};
+use crate::event::{DayRead, Failure, Findings, Manner, PUZZLE_SAMPLES, Puzzle};
 use crate::untrusted::Untrusted;
 
 /// One of these is in every line about a login.
@@ -77,7 +77,8 @@ impl Scanner {
     /// Adds to `found` what `block` holds: whole lines, the first of them at `position`.
     pub fn scan(&mut self, block: &[u8], position: u64, found: &mut Findings) -> Result<(), Stop> {
         self.expect_a_log(block)?;
-        self.note_time(lines(block).next());
+        let before = self.chronology.clone();
+        let first = self.note_time(lines(block).next());
         let mut read_until = 0;
         for Range { start, end } in Candidates::new(block) {
             self.forget_outage(block, read_until..start);
@@ -85,6 +86,10 @@ impl Scanner {
             let line = block.get(start..end.min(start + LINE_BYTES)).unwrap_or_default();
             if let Some(because) = self.line(line, position + start as u64, found) {
                 found.puzzles += 1;
+                if let Some(time) = self.chronology.last() {
+                    let day = self.day(time);
+                    found.days.entry(day).or_default().puzzles += 1;
+                }
                 if found.puzzle_samples.len() < PUZZLE_SAMPLES {
                     let line_number =
                         self.lines + newlines(block.get(..start).unwrap_or_default()) + 1;
@@ -94,7 +99,8 @@ impl Scanner {
             }
         }
         self.forget_outage(block, read_until..block.len());
-        self.note_time(lines(block).next_back());
+        let last = self.note_time(lines(block).next_back());
+        self.count_days((first, last), (block, before), &mut found.days);
         let unfinished = !block.ends_with(b"\n") && !block.ends_with(b"\0");
         let lines = newlines(block) + u64::from(unfinished);
         found.lines += lines;
@@ -147,7 +153,7 @@ impl Scanner {
         self.chronology.guessed_too_late()
     }
 
-    /// Leaves out logins up to `time`: they were counted before.
+    /// Leaves out logins and lines up to `time`: they were counted before.
     pub fn count_logins_after(&mut self, time: Option<Timestamp>) {
         self.logins_after = time;
     }
@@ -187,10 +193,42 @@ impl Scanner {
         if self.dated || lines(block).next().is_none() { Ok(()) } else { Err(Stop::NotALog) }
     }
 
-    fn note_time(&mut self, line: Option<&[u8]>) {
+    fn note_time(&mut self, line: Option<&[u8]>) -> Option<Timestamp> {
         let stamp = line.and_then(syslog::stamp);
         let time = stamp.and_then(|stamp| self.chronology.resolve(stamp));
         self.first_time = self.first_time.or(time);
+        time
+    }
+
+    /// Counts the lines of `block` by their days; `before` is the chronology before it.
+    ///
+    /// Mostly first and last line are of one day, and so is what is between them.
+    fn count_days(
+        &mut self,
+        (first, last): (Option<Timestamp>, Option<Timestamp>),
+        (block, mut before): (&[u8], Chronology),
+        days: &mut BTreeMap<Date, DayRead>,
+    ) {
+        let ends = first.zip(last).map(|(first, last)| (self.day(first), self.day(last)));
+        if let Some((day, same)) = ends
+            && day == same
+            && self.logins_after.is_none()
+        {
+            let read = days.entry(day).or_default();
+            read.lines += newlines(block) + u64::from(!block.ends_with(b"\n"));
+            read.last_line = read.last_line.max(last);
+            return;
+        }
+        let mut time = before.last();
+        for line in lines(block) {
+            time = syslog::stamp(line).and_then(|stamp| before.resolve(stamp)).or(time);
+            let Some(time) = time.filter(|time| self.logins_after.is_none_or(|s| *time > s)) else {
+                continue;
+            };
+            let read = days.entry(self.day(time)).or_default();
+            read.lines += 1;
+            read.last_line = read.last_line.max(Some(time));
+        }
     }
 
     fn forget_outage(&mut self, block: &[u8], unread: Range<usize>) {

@@ -11,6 +11,7 @@ use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params};
 
 use super::StoreError;
+use super::days::{count_days, count_failures};
 use super::origins::Origins;
 use crate::event::{Failure, Findings, Logins, Manner};
 use crate::position::{Fingerprint, Progress, Stamp};
@@ -71,16 +72,22 @@ impl<'s> Batch<'s> {
     ) -> Result<u64, StoreError> {
         let added = self.add_failures(&findings.failures, generation, novelty);
         let added = added.and_then(|added| self.add_logins(&findings.logins).map(|()| added));
+        let added = added.and_then(|added| {
+            count_days(&self.transaction, findings)?;
+            count_failures(&self.transaction, added.iter().copied())?;
+            Ok(added.len() as u64)
+        });
         added.map_err(|e| self.error(e))
     }
 
+    /// Gives the seconds of those that were new.
     fn add_failures(
         &mut self,
         failures: &[Failure],
         generation: i64,
         novelty: Novelty,
-    ) -> rusqlite::Result<u64> {
-        let mut added = 0;
+    ) -> rusqlite::Result<Vec<i64>> {
+        let mut added = Vec::new();
         let sql = "INSERT INTO failure VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)";
         let mut insert = self.transaction.prepare_cached(sql)?;
         for failure in failures {
@@ -102,7 +109,7 @@ impl<'s> Batch<'s> {
                     generation,
                     failure.position.cast_signed(),
                 ])?;
-                added += 1;
+                added.push(failure.time.as_second());
             }
         }
         Ok(added)

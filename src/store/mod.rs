@@ -5,6 +5,8 @@
 
 mod batch;
 pub mod csv;
+mod days;
+mod figures;
 pub mod legacy;
 pub mod lock;
 mod origins;

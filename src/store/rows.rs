@@ -128,7 +128,7 @@ impl<const N: usize> Shared<'_, N> {
 }
 
 /// An address in words, written into `room`: the longest has 45 bytes.
-fn written<'r>(bytes: &[u8], room: &'r mut [u8; 45]) -> &'r [u8] {
+pub(super) fn written<'r>(bytes: &[u8], room: &'r mut [u8; 45]) -> &'r [u8] {
     let mut cursor = io::Cursor::new(&mut room[..]);
     let _ = match (<[u8; 4]>::try_from(bytes), <[u8; 16]>::try_from(bytes)) {
         (Ok(v4), _) => write!(cursor, "{}", Ipv4Addr::from(v4)),

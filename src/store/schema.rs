@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i64 = 0x4d4c_536e;
 
 /// What brings a store from version n to n + 1, for each n; `PRAGMA user_version` holds n.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
 -- A file in the life of a log, and how far it has been read. Times are seconds since 1970, UTC.
 CREATE TABLE generation (
@@ -111,6 +111,26 @@ CREATE TABLE name (
     asked INTEGER                   -- NULL: nobody could be asked in time; a later run does
 ) WITHOUT ROWID;
 CREATE INDEX name_asked ON name (asked);
+",
+    "
+CREATE INDEX failure_time ON failure (time);
+
+-- Failures by quarters of an hour.
+CREATE TABLE tally (
+    start INTEGER PRIMARY KEY,
+    failures INTEGER NOT NULL
+);
+INSERT INTO tally SELECT time - time % 900, count(*) FROM failure GROUP BY 1;
+
+-- What was read of each local day.
+CREATE TABLE coverage (
+    day TEXT PRIMARY KEY,           -- YYYY-MM-DD
+    lines INTEGER NOT NULL,
+    puzzles INTEGER NOT NULL,       -- lines that look like logins but matched no rule
+    logins INTEGER NOT NULL,        -- messages sent after a successful login
+    last_line INTEGER
+) WITHOUT ROWID;
+INSERT INTO coverage SELECT day, 0, 0, sum(count), NULL FROM login GROUP BY day;
 ",
 ];
 

@@ -15,7 +15,6 @@ fn what_later_versions_do_is_said_and_fails() {
         &["--sql-export"],
         &["--sql-import"],
         &["--setup", "--automated", "--root", "/tmp/x"],
-        &["ipinfo", "192.0.2.1", "--json"],
         &["anonymize", "-i", "x", "-o", "y"],
         &["doctor"],
     ] {
