@@ -83,3 +83,12 @@ pub struct Coverage {
     /// The time of the last line.
     pub last_line: Option<Timestamp>,
 }
+
+/// The median of `counts`, times 100; `None` of fewer than three, which say nothing of what is usual.
+pub fn median_hundredths(mut counts: Vec<u64>) -> Option<u64> {
+    counts.sort_unstable();
+    let middle = counts.len() / 2;
+    let upper = *counts.get(middle).filter(|_| counts.len() >= 3)?;
+    let lower = if counts.len() % 2 == 1 { upper } else { *counts.get(middle - 1)? };
+    Some((lower + upper) * 50)
+}

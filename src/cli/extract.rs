@@ -13,6 +13,7 @@ use crate::exit::Status;
 use crate::host::Host;
 use crate::oplog::{OperationalLog, SUMMARY};
 use crate::pipeline::{self, RunError, Summary};
+use crate::report::grouped;
 use crate::store::StoreError;
 
 pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -> Status {
@@ -102,19 +103,6 @@ fn in_words(summary: &Summary, took: std::time::Duration) -> String {
         plural(summary.logins, "message of a logged-in user", "messages of logged-in users"),
         plural(summary.puzzles, "line not understood", "lines not understood"),
     )
-}
-
-/// 12311 as `12,311`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 fn refuse(error: &RunError) -> Status {

@@ -1,5 +1,8 @@
 //! The daily report: what there is to say of a day, and the forms it is said in.
 
+pub mod summary;
+pub mod text;
+
 use jiff::Zoned;
 use jiff::civil::Date;
 
@@ -28,6 +31,50 @@ pub struct Report {
     pub csv_lines: u64,
     /// What is attached.
     pub attachment: Attachment,
+    /// What went wrong when the logs were read just before.
+    pub errors: Vec<String>,
+}
+
+impl Report {
+    /// `today`, or `on 2026-11-22`, as headings say it.
+    pub fn when(&self) -> String {
+        if self.is_today { "today".to_owned() } else { format!("on {}", self.day) }
+    }
+
+    /// Whether nothing was read of the day at all, so that no number means anything.
+    pub fn knows_nothing(&self) -> bool {
+        let read = &self.figures.coverage;
+        self.figures.total == 0 && read.lines == 0 && read.logins == 0
+    }
+
+    /// The time of the last line of the day, as `23:41`.
+    pub fn last_line(&self) -> Option<String> {
+        let at = self.figures.coverage.last_line?;
+        Some(at.to_zoned(self.made_at.time_zone().clone()).strftime("%H:%M").to_string())
+    }
+
+    /// The subject, without the prefix that the administrator chose.
+    pub fn subject(&self) -> String {
+        let about = format!("MailLogSentinel report for {} on {}", self.day, self.host);
+        if self.knows_nothing() {
+            return format!("{about}: nothing was read");
+        }
+        let total = self.figures.total;
+        format!("{about}: {total} {}", if total == 1 { "attempt" } else { "attempts" })
+    }
+}
+
+/// 12311 as `12,311`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// What of the CSV goes with the report.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::days::QUARTER;
 use super::rows::written;
 use super::{Store, StoreError};
-use crate::figures::{Attempts, Coverage, Figures, Hour};
+use crate::figures::{Attempts, Coverage, Figures, Hour, median_hundredths};
 use crate::untrusted::Untrusted;
 
 /// How many entries a list has at most.
@@ -206,13 +206,4 @@ fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Untrusted>> {
 
 fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     super::unsigned(row, column)
-}
-
-/// The median of `counts`, times 100; `None` of fewer than three, which say nothing.
-fn median_hundredths(mut counts: Vec<u64>) -> Option<u64> {
-    counts.sort_unstable();
-    let middle = counts.len() / 2;
-    let upper = *counts.get(middle).filter(|_| counts.len() >= 3)?;
-    let lower = if counts.len() % 2 == 1 { upper } else { *counts.get(middle - 1)? };
-    Some((lower + upper) * 50)
 }

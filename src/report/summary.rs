@@ -1,0 +1,109 @@
+//! The report in a few sentences: how many, whether that is more than usual, who and when.
+
+use jiff::SignedDuration;
+
+use super::{Report, grouped};
+use crate::figures::{Hour, median_hundredths};
+
+/// From this multiple of the usual on, it is more; below its inverse, it is less.
+const MORE: u64 = 150;
+/// Likewise, much more.
+const MUCH_MORE: u64 = 300;
+
+/// The sentences, the most important one first; plain text without line ends.
+pub fn sentences(report: &Report) -> Vec<String> {
+    let figures = &report.figures;
+    let mut sentences = vec![how_many(report)];
+    if figures.total > 0 {
+        sentences.push(format!(
+            "They came from {} in {}, against {}.",
+            counted(figures.addresses, "address", "addresses"),
+            counted(figures.networks, "known network", "known networks"),
+            counted(figures.accounts, "account", "accounts"),
+        ));
+        sentences.extend(busiest(report));
+    }
+    if figures.imported > 0 {
+        sentences.push(format!(
+            "{} of them were taken over from the former program's CSV, which did not tell failed logins \
+             from successful ones.",
+            grouped(figures.imported)
+        ));
+    }
+    for error in &report.errors {
+        sentences.push(format!("Not all could be read: {}", error.replace('\n', " ")));
+    }
+    sentences
+}
+
+fn how_many(report: &Report) -> String {
+    let figures = &report.figures;
+    let day = if report.is_today { "today so far".to_owned() } else { report.when() };
+    if figures.total == 0 {
+        return match figures.coverage.lines {
+            0 if report.knows_nothing() => format!(
+                "Nothing was read of {}: whether anybody tried to log in cannot be told.",
+                if report.is_today { "today".to_owned() } else { report.day.to_string() }
+            ),
+            lines => format!(
+                "No failed logins {day}: {} of that day were read{}.",
+                counted(lines, "line", "lines"),
+                report.last_line().map_or(String::new(), |at| format!(", the last of {at}")),
+            ),
+        };
+    }
+    let total = counted(figures.total, "failed login", "failed logins");
+    format!("{total} {day}, {}.", compared(report))
+}
+
+/// The number beside those of the days before.
+fn compared(report: &Report) -> String {
+    let figures = &report.figures;
+    let Some(usual) = usual_hundredths(report) else {
+        return "with too few days before to tell whether that is usual".to_owned();
+    };
+    let words = match (figures.total * 10_000).checked_div(usual) {
+        None => "where there usually are none",
+        Some(percent) if percent >= MUCH_MORE => "much more than usual",
+        Some(percent) if percent >= MORE => "more than usual",
+        Some(percent) if percent * MORE <= 10_000 => "less than usual",
+        Some(_) => "about as usual",
+    };
+    let usual = grouped(usual.div_ceil(100));
+    if report.is_today {
+        return format!("{words} (by this time {usual})");
+    }
+    let before = figures.days.iter().rev().nth(1).and_then(|(_, count)| *count);
+    let before =
+        before.map_or(String::new(), |count| format!("{} the day before, ", grouped(count)));
+    format!("{words} ({before}median of the 14 days before {usual})")
+}
+
+/// The median of the days before, times 100; for a day that is not over, that of its hours so far.
+fn usual_hundredths(report: &Report) -> Option<u64> {
+    let figures = &report.figures;
+    if report.is_today {
+        let now = report.made_at.timestamp();
+        let hour = SignedDuration::from_hours(1);
+        let over = |it: &&Hour| it.start.checked_add(hour).is_ok_and(|end| end <= now);
+        return figures.hours.iter().filter(over).map(|hour| hour.usual_hundredths).sum();
+    }
+    let days = figures.days.iter().rev().skip(1).take(14);
+    median_hundredths(days.filter_map(|(_, count)| *count).collect())
+}
+
+fn busiest(report: &Report) -> Option<String> {
+    let most = report.figures.hours.iter().map(|hour| hour.count).max().filter(|most| *most > 0)?;
+    let hour = report.figures.hours.iter().find(|hour| hour.count == most)?;
+    let next = (hour.of_day + 1).rem_euclid(24);
+    Some(format!(
+        "The busiest hour was {:02}:00 to {next:02}:00, with {}.",
+        hour.of_day,
+        grouped(most)
+    ))
+}
+
+/// `1 line`, `12,311 lines`.
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}

@@ -1,0 +1,264 @@
+//! The report as plain text, in the layout that readers of the former program's mails know.
+
+use std::fmt::Write;
+
+use unicode_width::UnicodeWidthStr;
+
+use super::{Attachment, DOCUMENTATION, Report, grouped};
+use crate::untrusted::Untrusted;
+
+/// The widest line: what mail programs show without breaking it.
+const COLUMNS: usize = 100;
+/// What stands before each entry of a list: `  10. `.
+const RANK: usize = 6;
+/// Between columns.
+const GAP: usize = 2;
+/// No column is made narrower than this.
+const NARROWEST: usize = 12;
+
+/// What `reverse_dns_status` means, by its number.
+const ERRORS: [&str; 5] = [
+    "",
+    "Host name not found",
+    "Server failed to respond",
+    "Server refused to answer",
+    "No name for the address, or not asked",
+];
+
+/// Writes the report; `summary` are the sentences after the banner.
+pub fn render(report: &Report, summary: &[String]) -> String {
+    let mut out = banner(report);
+    out.push('\n');
+    for sentence in summary {
+        out.push_str(&wrapped(&shown(sentence.as_bytes())));
+    }
+    let figures = &report.figures;
+    let when = report.when();
+    if figures.total > 0 {
+        out.extend(["\n", &format!("Total attempts {when}: {}\n", grouped(figures.total))]);
+        let rows = figures.attempts.iter().map(|it| {
+            let host = it.hostname.as_ref().map_or("null".to_owned(), text);
+            let user = it.user.as_ref().map_or("null".to_owned(), text);
+            vec![user, it.address.clone(), host, it.country.clone(), times(it.count)]
+        });
+        out.push_str(&list("failed authentications", &when, rows.collect()));
+        let named =
+            |name: &Option<Untrusted>, none: &str| name.as_ref().map_or(none.to_owned(), text);
+        let rows = figures.users.iter().map(|(name, n)| vec![named(name, "null"), times(*n)]);
+        out.push_str(&list("Usernames", &when, rows.collect()));
+        let rows = figures.countries.iter().map(|(name, n)| vec![name.clone(), times(*n)]);
+        out.push_str(&list("countries", &when, rows.collect()));
+        let rows =
+            figures.organisations.iter().map(|(name, n)| vec![named(name, "N/A"), times(*n)]);
+        out.push_str(&list("ASO", &when, rows.collect()));
+        let rows = figures.numbers.iter().map(|(number, n)| {
+            vec![number.map_or("N/A".to_owned(), |number| number.to_string()), times(*n)]
+        });
+        out.push_str(&list("ASN", &when, rows.collect()));
+        out.push_str(&reverse_dns(report, &when));
+    }
+    out.push_str(&coverage(report, &when));
+    out.push_str(&end(report));
+    out
+}
+
+fn banner(report: &Report) -> String {
+    let lines = [
+        format!("MailLogSentinel v{}", env!("CARGO_PKG_VERSION")),
+        format!("Extraction interval : {}", report.interval),
+        format!("Report at {}", report.made_at.strftime("%Y-%m-%d %H:%M")),
+        format!("Server: {}   ({})", report.address, report.host),
+    ];
+    let lines = lines.map(|line| shortened(&shown(line.as_bytes()), COLUMNS - 8));
+    let width = lines.iter().map(|line| line.width()).max().unwrap_or_default().max(42);
+    let edge = "#".repeat(width + 8);
+    let mut out = format!("{edge}\n");
+    for line in lines {
+        let _ = writeln!(out, "### {} ###", padded(&line, width));
+    }
+    out + &edge + "\n"
+}
+
+/// A list with its heading; its columns line up, and the widest give way where they must.
+fn list(what: &str, when: &str, rows: Vec<Vec<String>>) -> String {
+    let mut widths = vec![0; rows.first().map_or(0, Vec::len)];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.width());
+        }
+    }
+    let free = COLUMNS - RANK - GAP * widths.len().saturating_sub(1);
+    while widths.iter().sum::<usize>() > free
+        && let Some(widest) = widths.iter_mut().max().filter(|width| **width > NARROWEST)
+    {
+        *widest -= 1;
+    }
+    let mut out = format!("\nTop 10 {what} {when}:\n");
+    for (rank, row) in (1..).zip(rows) {
+        let cells =
+            row.iter().zip(&widths).map(|(cell, width)| padded(&shortened(cell, *width), *width));
+        let line = format!("{rank:4}. {}", cells.collect::<Vec<_>>().join("  "));
+        out.extend([line.trim_end(), "\n"]);
+    }
+    out
+}
+
+fn reverse_dns(report: &Report, when: &str) -> String {
+    let errors = report.figures.reverse_dns.iter().zip(ERRORS).enumerate().skip(1);
+    let errors: Vec<_> = errors.filter(|(_, (count, _))| **count > 0).collect();
+    let sum: u64 = errors.iter().map(|(_, (count, _))| **count).sum();
+    let mut out = "\n--- Reverse DNS Lookup Failure Summary ---\n".to_owned();
+    let _ = writeln!(out, "Total failed reverse lookups {when}: {}", grouped(sum));
+    if sum > 0 {
+        out.push_str("Breakdown by error type:\n");
+    }
+    let width = errors.iter().map(|(_, (count, _))| grouped(**count).len()).max().unwrap_or(0);
+    for (number, (count, meaning)) in errors {
+        let _ = writeln!(out, "  Errno {number} : {:>width$}  ({meaning})", grouped(*count));
+    }
+    out
+}
+
+fn coverage(report: &Report, when: &str) -> String {
+    let read = &report.figures.coverage;
+    let mut out = format!("\nLines read {when}: {}", grouped(read.lines));
+    if let Some(at) = report.last_line() {
+        let _ = write!(out, ", the last of {at}");
+    }
+    let _ = write!(
+        out,
+        "\nLines that look like logins but matched no rule: {}\n",
+        grouped(read.puzzles)
+    );
+    out
+}
+
+fn end(report: &Report) -> String {
+    let mut out = format!("\nTotal CSV file size: {}\n", size(report.csv_bytes));
+    let _ = writeln!(out, "Total CSV lines:     {}", report.csv_lines);
+    match &report.attachment {
+        Attachment::Full(name) => {
+            let _ = write!(out, "\nPlease see attached: {name}\n");
+        }
+        Attachment::Day { name, too_large } => {
+            let why =
+                if *too_large { ", as all rows are more than `attach_max_bytes`" } else { "" };
+            let when = report.when();
+            let _ = write!(out, "\nPlease see attached: {name} (the rows {when} only{why})\n");
+        }
+        Attachment::None { because: Some(why) } => {
+            out.push_str(&wrapped(&format!("\nNothing is attached: {why}")));
+        }
+        Attachment::None { because: None } => {}
+    }
+    let _ = write!(out, "\nFor more details and documentation, visit: {DOCUMENTATION}\n");
+    out
+}
+
+/// `241.1K`, as the former program wrote it.
+fn size(bytes: u64) -> String {
+    let mut unit = 1024;
+    for name in ["K", "M", "G"] {
+        let tenths = (bytes * 10 + unit / 2) / unit;
+        if bytes >= unit && (tenths < 10_240 || name == "G") {
+            return format!("{}.{}{name}", tenths / 10, tenths % 10);
+        }
+        unit *= 1024;
+    }
+    format!("{bytes}B")
+}
+
+fn times(count: u64) -> String {
+    format!("{} {}", grouped(count), if count == 1 { "time" } else { "times" })
+}
+
+fn text(hostile: &Untrusted) -> String {
+    // What cannot be told from nothing is shown in quotes.
+    let text = hostile.for_terminal();
+    if text.trim().is_empty() { format!("\"{text}\"") } else { text.into_owned() }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    crate::untrusted::for_terminal(bytes).into_owned()
+}
+
+/// Fills up with blanks to `width` columns.
+fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}
+
+/// At most `width` columns of `text`, the middle replaced by an ellipsis where it is longer: both ends
+/// of a user's, a host's or an organisation's name say something.
+fn shortened(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let take = |chars: &mut dyn Iterator<Item = char>, room: usize| {
+        let mut taken = Vec::new();
+        let mut used = 0;
+        for c in chars {
+            used += unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+            if used > room {
+                break;
+            }
+            taken.push(c);
+        }
+        taken
+    };
+    let room = width.saturating_sub(1);
+    let start: String = take(&mut text.chars(), room - room / 2).into_iter().collect();
+    let end: String = take(&mut text.chars().rev(), room / 2).into_iter().rev().collect();
+    format!("{start}…{end}")
+}
+
+/// `text` in lines of at most [`COLUMNS`], broken at blanks where there are any.
+fn wrapped(text: &str) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in text.split(' ') {
+        let mut word = word.to_owned();
+        if column > 0 && column + 1 + word.width() > COLUMNS {
+            out.push('\n');
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        while word.width() > COLUMNS {
+            let rest = word.split_off(word.char_indices().nth(COLUMNS / 2).map_or(0, |(at, _)| at));
+            out.extend([word.as_str(), "\n"]);
+            word = rest;
+        }
+        column += word.width();
+        out.push_str(&word);
+    }
+    out + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_written_as_the_former_program_wrote_them() {
+        for (bytes, text) in [(0, "0B"), (1023, "1023B"), (1024, "1.0K"), (246_886, "241.1K")] {
+            assert_eq!(size(bytes), text);
+        }
+        assert_eq!(size(1024 * 1024 - 1), "1.0M");
+        assert_eq!(size(5 * 1024 * 1024 * 1024), "5.0G");
+    }
+
+    #[test]
+    fn what_is_too_wide_keeps_both_its_ends() {
+        assert_eq!(shortened("abcdefghij", 10), "abcdefghij");
+        assert_eq!(shortened("abcdefghijk", 10), "abcde…hijk");
+        assert_eq!(shortened("日本語日本語", 8).width(), 8);
+    }
+
+    #[test]
+    fn lines_are_broken_before_they_are_too_long() {
+        let text = wrapped(&format!("{} {}", "word ".repeat(60), "x".repeat(300)));
+        assert!(text.lines().all(|line| line.width() <= COLUMNS), "{text}");
+        assert_eq!(text.matches('x').count(), 300);
+    }
+}
