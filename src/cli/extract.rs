@@ -43,7 +43,7 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
 }
 
 /// Opens the operational log; what it gives becomes true if the log cannot be written.
-fn start_log(host: &Host, args: &Args, config: &Config, bar: &Bar) -> Arc<AtomicBool> {
+pub(super) fn start_log(host: &Host, args: &Args, config: &Config, bar: &Bar) -> Arc<AtomicBool> {
     let stderr = match (args.verbose, args.quiet) {
         (1.., _) => LevelFilter::Debug,
         (_, 1..) => LevelFilter::Warn,
@@ -62,7 +62,7 @@ fn start_log(host: &Host, args: &Args, config: &Config, bar: &Bar) -> Arc<Atomic
 fn finish(summary: &Summary, args: &Args, took: std::time::Duration) -> Status {
     let line = in_words(summary, took);
     if summary.interrupted {
-        log::warn!("Interrupted: the next run goes on where this one stopped");
+        log::warn!("Interrupted: the next run goes on after the last file that was done with");
         return Status::Failed;
     }
     log::info!(target: SUMMARY, "{line}");
@@ -111,6 +111,10 @@ fn refuse(error: &RunError) -> Status {
         RunError::Folder { source, .. } if source.kind() == ErrorKind::StorageFull => {
             Some("make room on that disk and run again".to_owned())
         }
+        RunError::Folder { source, .. } if source.kind() == ErrorKind::AlreadyExists => Some(
+            "there is a file of that name: set `working_dir` and `state_dir` in section [paths]"
+                .to_owned(),
+        ),
         RunError::Folder { .. } => Some(
             "create it for the user this runs as, or set `working_dir` and `state_dir` in section \
              [paths]"

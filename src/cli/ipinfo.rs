@@ -12,7 +12,7 @@ use super::args;
 use crate::config::Config;
 use crate::enrich::geo::update::without_secrets;
 use crate::enrich::geo::update::{DEFAULT_COUNTRY_URLS, DEFAULT_NETWORK_URLS, came_from};
-use crate::enrich::geo::{About, Databases, Format, HINT, Kind};
+use crate::enrich::geo::{About, Databases, Format, Kind};
 use crate::enrich::scope::special;
 use crate::exit::Status;
 use crate::host::Host;
@@ -55,6 +55,8 @@ struct Database {
     /// The URLs it was downloaded from; none if it came by another way.
     source: Vec<String>,
     error: Option<String>,
+    /// What to do about the error.
+    hint: Option<&'static str>,
 }
 
 pub(super) fn run(host: &Host, config: &Config, args: &args::IpInfo) -> Status {
@@ -180,6 +182,14 @@ impl Teller {
         let databases: Vec<_> =
             databases.iter().map(|about| database(about, now, config)).collect();
         let usable = databases.iter().all(|database| database.error.is_none());
+        let faults = self.databases.warnings().into_iter();
+        // What makes a database unusable is told below.
+        let faults =
+            faults.filter(|it| !databases.iter().any(|d| d.error.as_ref() == Some(&it.text)));
+        for fault in faults {
+            out.flush()?;
+            super::say("warning", &fault.text);
+        }
         if self.json {
             let databases = serde_json::to_string_pretty(&databases)?;
             writeln!(out, "\n],\"databases\":{databases}}}")?;
@@ -189,10 +199,12 @@ impl Teller {
             writeln!(out)?;
         }
         for database in databases {
-            let Database { tells, path, ranges, age_days, source, error, format, .. } = database;
+            let Database { tells, path, ranges, age_days, source, error, hint, format, .. } =
+                database;
             if let Some(error) = error {
+                let hint = hint.map_or(String::new(), |hint| format!("\n  hint: {hint}"));
                 out.flush()?;
-                super::say("error", &format!("{tells}: {error}\n  hint: run `{HINT}`"));
+                super::say("error", &format!("{tells}: {error}{hint}"));
                 continue;
             }
             let age = match age_days {
@@ -252,5 +264,6 @@ fn database(about: &About, now: Timestamp, config: &Config) -> Database {
         age_days: about.dated.map(|dated| (now.as_second() - dated.as_second()).max(0) / 86_400),
         source: job.map_or(Vec::new(), |job| job.urls.iter().map(|u| without_secrets(u)).collect()),
         error: about.error.clone(),
+        hint: about.hint,
     }
 }

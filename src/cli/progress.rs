@@ -6,10 +6,16 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::pipeline::Progress;
+use crate::report::grouped;
 
 /// A bar on stderr.
 #[derive(Clone)]
 pub(super) struct Bar(ProgressBar, Instant);
+
+/// As wide as the terminal, whatever that is.
+const READING: &str =
+    "Reading {wide_bar} {binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}  {eta} left";
+const WAITING: &str = "{spinner} {msg}";
 
 /// A run that is over by then needs no bar.
 const DUE: Duration = Duration::from_millis(300);
@@ -23,8 +29,7 @@ impl Bar {
             ProgressDrawTarget::hidden()
         };
         let bar = ProgressBar::with_draw_target(Some(0), target);
-        let template = "Reading {bar:30} {binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}  {eta} left{msg}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        if let Ok(style) = ProgressStyle::with_template(READING) {
             bar.set_style(style);
         }
         Self(bar, Instant::now())
@@ -47,12 +52,18 @@ impl Bar {
 
 impl Progress for Bar {
     fn names(&mut self, addresses: usize) {
+        let all_read = self.0.length().is_some_and(|all| all > 0 && self.0.position() == all);
         let message = match addresses {
+            0 if all_read => "Recording what was read".to_owned(),
             0 => String::new(),
-            _ => format!("; waiting for the names of {addresses} addresses"),
+            _ => format!("Asking for the names of {} addresses", grouped(addresses as u64)),
         };
         // A message is drawn at once, even if it is the same.
         if self.is_due() && self.0.message() != message {
+            let template = if message.is_empty() { READING } else { WAITING };
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                self.0.set_style(style);
+            }
             self.0.set_message(message);
         }
     }

@@ -57,11 +57,11 @@ pub const KEYS: &[Key] = keys! {
     }
     "geolocation" {
         "country_db_path": Kind::Paths, "/var/lib/maillogsentinel/country_aside.csv", "Country databases, comma separated (IPv4 and IPv6).";
-        "country_db_url": Kind::Urls, "", "Where they come from; empty means this version's default.";
+        "country_db_url": Kind::Urls, "", "Where they come from: one for each, or several to be joined in one; empty means this version's default.";
     }
     "ASN_ASO" {
         "asn_db_path": Kind::Paths, "/var/lib/maillogsentinel/asn.csv", "Network databases, comma separated (IPv4 and IPv6).";
-        "asn_db_url": Kind::Urls, "", "Where they come from; empty means this version's default.";
+        "asn_db_url": Kind::Urls, "", "Where they come from: one for each, or several to be joined in one; empty means this version's default.";
     }
     "general" {
         "log_level": Kind::OneOf(&["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]), "INFO", "How much the operational log tells.";

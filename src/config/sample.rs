@@ -3,9 +3,11 @@
 use std::fmt::Write;
 
 use super::keys::{FIRST_OLDER_SECTION, KEYS};
+use super::value::Kind;
 
 /// The sections that this version reads; the others are checked and kept for later ones.
-const USED: [&str; 3] = ["paths", "general", "detect"];
+const USED: [&str; 7] =
+    ["paths", "general", "detect", "geolocation", "ASN_ASO", "dns_cache", "dns"];
 
 /// A configuration with every key at its default, commented out.
 pub fn sample() -> String {
@@ -20,7 +22,11 @@ pub fn sample() -> String {
                 if USED.contains(&section) { "" } else { "# Not used yet in this version.\n" };
             let _ = write!(text, "\n[{section}]\n{unused}");
         }
-        let _ = write!(text, "# {}\n#{} = {}\n", key.help, key.name, key.default);
+        let _ = writeln!(text, "# {}", key.help);
+        if let Kind::OneOf(words) = key.kind {
+            let _ = writeln!(text, "# One of: {}.", words.join(", "));
+        }
+        let _ = writeln!(text, "#{} = {}", key.name, key.default);
     }
     text.replace(" = \n", " =\n")
 }

@@ -164,12 +164,11 @@ fn addresses(texts: Vec<String>, kind: Kind) -> Result<Vec<String>, String> {
 }
 
 fn urls(texts: Vec<String>) -> Result<Vec<String>, String> {
-    let known =
-        |url: &String| ["https://", "http://", "file:///"].iter().any(|s| url.starts_with(s));
+    let known = |url: &String| ["https://", "http://"].iter().any(|s| url.starts_with(s));
     if texts.iter().all(known) {
         Ok(texts)
     } else {
-        Err("URLs that start with https://, comma separated".into())
+        Err("URLs that start with https:// (or http://), comma separated".into())
     }
 }
 

@@ -47,8 +47,10 @@ const SPECIAL_V4: [(Ipv4Net, &str); 14] = [
 ];
 
 /// Likewise. 6to4 and Teredo are public: they have, or may have, a reverse zone.
-const SPECIAL_V6: [(Ipv6Net, &str); 11] = [
-    (v6(0, 0, 0, 96), "unspecified, loopback or IPv4-compatible (RFC 4291)"),
+const SPECIAL_V6: [(Ipv6Net, &str); 13] = [
+    (Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 128), "unspecified (RFC 4291)"),
+    (Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128), "loopback (RFC 4291)"),
+    (v6(0, 0, 0, 96), "IPv4-compatible (RFC 4291)"),
     (v6(0x64, 0xff9b, 1, 48), "local translation (RFC 8215)"),
     (v6(0x100, 0, 0, 64), "discarded (RFC 6666)"),
     (v6(0x2001, 2, 0, 48), BENCHMARKING),

@@ -19,8 +19,10 @@ const CHUNK: usize = 32 * 1024;
 const CACHE: u64 = 100_000;
 /// Addresses that an earlier run had no time for and that one run asks for.
 const LATE: usize = 10_000;
-const DNS_HINT: &str = "see that the servers of /etc/resolv.conf answer, or name others in \
-    `nameservers` of section [dns]; `enabled = false` there asks nobody";
+const DNS_HINT: &str = "see that the servers of /etc/resolv.conf, or of `nameservers` in section \
+    [dns] if it is set, answer; `enabled = false` there asks nobody";
+/// So few addresses without an answer say nothing about the name servers.
+const FEW: usize = 4;
 /// How often the look-ups report where they are.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -35,6 +37,8 @@ pub(super) struct Enricher {
     /// How many names were asked for, and how many of them nobody answered.
     asked: usize,
     unanswered: usize,
+    /// For how many of them the servers failed.
+    failed: usize,
 }
 
 impl Enricher {
@@ -53,6 +57,7 @@ impl Enricher {
             left: config.dns.as_ref().map_or(Duration::ZERO, |dns| dns.budget),
             asked: 0,
             unanswered: 0,
+            failed: 0,
         }
     }
 
@@ -135,6 +140,8 @@ impl Enricher {
         let answers = resolver.look_up(addresses, started + self.left, &stop);
         self.left = self.left.saturating_sub(started.elapsed());
         self.asked += answers.len();
+        let failed = |answer: &&Answer| answer.outcome == ReverseDns::ServerFailed;
+        self.failed += answers.iter().filter(failed).count();
         self.unanswered += answers.iter().filter(|answer| !answer.settled).count();
         answers
     }
@@ -157,7 +164,10 @@ impl Enricher {
         if self.unanswered == 0 {
             late = store.names_to_ask(LATE)?;
         }
+        let counts = (self.asked, self.unanswered, self.failed);
         let answers = self.ask(&late, host, &mut |_| {});
+        // These are of no row of this run.
+        (self.asked, self.unanswered, self.failed) = counts;
         let settled = late.into_iter().zip(answers).filter(|(_, answer)| answer.settled);
         let names: Vec<_> = settled.map(|(address, answer)| (address, answer.outcome)).collect();
         store.remember_names(&names, (self.now, self.cache.size.max(CACHE)))
@@ -167,11 +177,14 @@ impl Enricher {
     pub(super) fn warnings(&mut self) -> Vec<(String, Option<&'static str>)> {
         let databases = self.databases.warnings().into_iter();
         let mut warnings: Vec<_> = databases.map(|warning| (warning.text, warning.hint)).collect();
-        if self.unanswered > 0 {
-            let (unanswered, asked) = (self.unanswered, self.asked);
+        // A few addresses may all be of zones whose servers are dead.
+        let all_failed = self.failed == self.asked && self.asked >= FEW;
+        let without = if all_failed { self.failed } else { self.unanswered };
+        if without > 0 {
             let what = format!(
-                "no name server answered in time about {unanswered} of {asked} addresses: they are \
-                 recorded without a name"
+                "no name server answered in time about {without} of {} addresses: they are recorded \
+                 without a name",
+                self.asked
             );
             warnings.push((what, Some(DNS_HINT)));
         }

@@ -344,7 +344,8 @@ pub fn permission_hint(path: &Path) -> String {
         let folder = folder.display();
         return format!("let user {user} enter the folder {folder}, for example by its group");
     }
-    let readable = path.metadata().ok().filter(|m| m.mode() & 0o040 != 0);
+    // Nobody should be put into the group root for a log.
+    let readable = path.metadata().ok().filter(|m| m.mode() & 0o040 != 0 && m.gid() != 0);
     let group =
         readable.map(|m| account("/etc/group", m.gid()).unwrap_or_else(|| m.gid().to_string()));
     match group {

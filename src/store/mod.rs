@@ -109,8 +109,10 @@ impl StoreError {
             Self::Io { source, path, .. } => match source.kind() {
                 std::io::ErrorKind::StorageFull => Some(full.to_owned()),
                 std::io::ErrorKind::PermissionDenied => {
-                    let path = path.display();
-                    Some(format!("let the user this runs as write to {path} and enter its folder"))
+                    Some(format!(
+                        "let the user this runs as write to it and enter its folder; {}",
+                        ownership(path)
+                    ))
                 }
                 _ => None,
             },
@@ -216,6 +218,21 @@ impl Store {
     fn error(&self, action: &'static str, source: rusqlite::Error) -> StoreError {
         StoreError::Database { action, path: self.path.clone(), source }
     }
+}
+
+/// Whose a file is and who asks for it, and the command that makes it right.
+fn ownership(path: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid().as_raw();
+    let existing = path.ancestors().find_map(|path| Some((path, path.metadata().ok()?.uid())));
+    let Some((existing, owner)) = existing.filter(|(_, owner)| *owner != user) else {
+        return format!("this runs as user {user}");
+    };
+    let existing = existing.display();
+    format!(
+        "{existing} belongs to user {owner}, and this runs as user {user}: `chown {user} {existing}`, \
+         or always run it as the same user"
+    )
 }
 
 /// Makes an empty store, which is there whole or not at all.

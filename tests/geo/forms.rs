@@ -167,7 +167,7 @@ fn a_file_that_cannot_be_used_is_told_and_the_next_is_asked() {
             told[0].text.ends_with(expected) && told[0].text.contains(path.to_str().unwrap()),
             "{told:?}"
         );
-        assert_eq!(told[0].hint, Some(HINT));
+        assert!(told[0].hint.is_some(), "{told:?}");
         assert_eq!(databases.warnings(), []);
         let about = databases.describe();
         assert_eq!(

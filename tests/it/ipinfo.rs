@@ -128,6 +128,21 @@ fn an_update_downloads_what_changed_and_keeps_the_old_on_any_error() {
 }
 
 #[test]
+fn an_update_replaces_databases_only() {
+    let server = Server::fixed(response("200 OK", &[], b"8.8.8.0,8.8.8.255,CH\n"));
+    let sentinel = sentinel()
+        .file("asn.csv", "root:x:0:0:root:/root:/bin/sh\n")
+        .set(format!("ASN_ASO.asn_db_url={}", server.url("/asn")));
+    let ran = ipinfo(&sentinel, &["--update"]).exits(1);
+    // Nothing says where the one comes from; the other is no database.
+    let ran = ran.says("country.csv was not downloaded by this program").says("country_db_url");
+    ran.says("asn.csv").says("it is not replaced");
+    assert_eq!(server.requests().len(), 0);
+    let log = fs::read_to_string(sentinel.path("operational.log")).unwrap();
+    assert!(log.contains("ERROR") && log.contains("it is not replaced"), "{log}");
+}
+
+#[test]
 fn the_version_thanks_for_the_data() {
     let sentinel = sentinel();
     let ran = Ran::of(&mut sentinel.command(&["--version"])).exits(0);

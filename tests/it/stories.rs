@@ -166,6 +166,8 @@ fn a_log_that_may_not_be_read_is_an_error_that_names_the_group() {
     let sentinel = Sentinel::default().file("mail.log", failure(STAMP, "203.0.113.9", "bob"));
     fs::set_permissions(sentinel.path("mail.log"), fs::Permissions::from_mode(0o640)).unwrap();
     assert!(is_root(), "this test runs the program as user nobody, which needs root");
+    // Debian's group adm.
+    std::os::unix::fs::chown(sentinel.path("mail.log"), None, Some(4)).unwrap();
     let open = fs::Permissions::from_mode(0o777);
     fs::set_permissions(sentinel.path(""), open).unwrap();
     let mut command = Command::new("setpriv");
@@ -173,7 +175,10 @@ fn a_log_that_may_not_be_read_is_an_error_that_names_the_group() {
     let program = sentinel.public_program();
     let arguments = sentinel.command(&[]);
     command.arg(program).args(arguments.get_args()).current_dir(sentinel.path(""));
-    Ran::of(&mut command).exits(1).says("mail.log").says("add user nobody to group root");
+    Ran::of(&mut command).exits(1).says("mail.log").says("add user nobody to group adm");
+    // Nobody should be put into the group root.
+    std::os::unix::fs::chown(sentinel.path("mail.log"), None, Some(0)).unwrap();
+    Ran::of(&mut command).exits(1).says("chgrp adm");
 }
 
 fn is_root() -> bool {

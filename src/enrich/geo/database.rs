@@ -127,10 +127,14 @@ impl Database {
             ranges: 0,
             dated: None,
             error: None,
+            hint: None,
         };
         match &self.opened {
             None => {}
-            Some(Err(error)) => about.error = Some(error.text()),
+            Some(Err(error)) => {
+                about.error = Some(error.text());
+                about.hint = Some(error.hint());
+            }
             Some(Ok(opened)) => {
                 let (format, ranges, built) = opened.content.describe();
                 (about.format, about.ranges) = (Some(format), ranges);

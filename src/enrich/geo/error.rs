@@ -77,9 +77,20 @@ pub enum GeoError {
 }
 
 impl GeoError {
-    /// The command that may help.
+    /// What may help.
     pub fn hint(&self) -> &'static str {
-        HINT
+        match self {
+            Self::Io { .. } => "let the user this runs as read it",
+            Self::Missing { .. } | Self::Empty { .. } | Self::Mmdb { .. } => HINT,
+            Self::NotAFile { .. }
+            | Self::Unknown { .. }
+            | Self::Unusable { .. }
+            | Self::OtherKind { .. }
+            | Self::TooLarge { .. } => {
+                "set `country_db_path` in section [geolocation] and `asn_db_path` in section \
+                 [ASN_ASO] to databases of their kind"
+            }
+        }
     }
 
     /// The error with its causes, in one line.

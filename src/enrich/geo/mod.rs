@@ -26,7 +26,7 @@ use crate::origin::{AutonomousSystem, Country};
 use database::{Content, Database, Shared};
 
 /// How to get a database that is missing or broken.
-pub const HINT: &str = "maillogsentinel ipinfo --update";
+pub const HINT: &str = "run `maillogsentinel ipinfo --update`";
 
 /// What a database is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,8 @@ pub struct About {
     pub dated: Option<Timestamp>,
     /// Why it cannot be used, if so.
     pub error: Option<String>,
+    /// What may help then.
+    pub hint: Option<&'static str>,
 }
 
 /// What a file holds, for an update to judge it by.

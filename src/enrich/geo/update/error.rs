@@ -81,6 +81,12 @@ pub enum UpdateError {
         /// What the system says.
         source: io::Error,
     },
+    /// What is to be replaced is something else.
+    #[error("{what}: it is not replaced")]
+    NotOurs {
+        /// The file, and what is wrong with it.
+        what: String,
+    },
     /// The caller asked to end.
     #[error("interrupted")]
     Interrupted,
@@ -101,6 +107,7 @@ impl UpdateError {
             }
             Self::Status { .. } => "try again later",
             Self::Shrunk { .. } => "if it is meant to be so small, delete the one in use first",
+            Self::NotOurs { .. } => "set the path of another file, or remove this one",
             Self::CannotJoin { .. } => "give each URL a file of its own",
             Self::Url { .. } | Self::TooLarge { .. } | Self::Unusable { .. } => "check the URL",
             Self::Io { .. } | Self::Interrupted => return None,

@@ -244,6 +244,7 @@ fn said(error: &ureq::Error, url: &str) -> UpdateError {
     let url = without_secrets(url);
     let what = match error {
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => return UpdateError::Url { what: url },
+        ureq::Error::Io(error) => for_terminal(error.to_string().as_bytes()).into_owned(),
         error => for_terminal(error.to_string().as_bytes()).into_owned(),
     };
     UpdateError::Transfer { url, what }

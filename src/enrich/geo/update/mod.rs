@@ -111,7 +111,7 @@ impl Updater {
     ) -> Result<Option<(u64, u64)>, UpdateError> {
         // A link stays a link: what it points to is replaced.
         let path = fs::canonicalize(&job.path).unwrap_or_else(|_| job.path.clone());
-        let in_use = check(&path, job.kind).ok();
+        let in_use = in_use(&path, job.kind)?;
         let memory =
             if in_use.is_some() { Memory::load(&path, &job.urls) } else { Memory::default() };
         let mut parts = Vec::new();
@@ -160,6 +160,20 @@ impl Updater {
             Answer::Same => Ok(None),
             Answer::New(version, bytes) => Ok(Some(Part { file, version, bytes })),
         }
+    }
+}
+
+/// What the file to be replaced holds, if it can be used; whose file it is otherwise must be plain.
+fn in_use(path: &Path, kind: Kind) -> Result<Option<Checked>, UpdateError> {
+    match check(path, kind) {
+        Ok(checked) => Ok(Some(checked)),
+        Err(
+            error @ (GeoError::Unknown { .. }
+            | GeoError::Unusable { .. }
+            | GeoError::OtherKind { .. }
+            | GeoError::NotAFile { .. }),
+        ) => Err(UpdateError::NotOurs { what: error.text() }),
+        Err(_) => Ok(None),
     }
 }
 
