@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use maillogsentinel::enrich::geo::{Databases, Format, HINT, Kind, check};
+use maillogsentinel::enrich::geo::{Databases, Format, Kind, check};
 
 use crate::folder::{Folder, country, network, warnings};
 
