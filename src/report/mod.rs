@@ -1,5 +1,6 @@
 //! The daily report: what there is to say of a day, and the forms it is said in.
 
+pub mod attachment;
 pub mod json;
 pub mod summary;
 pub mod text;

@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use jiff::tz::TimeZone;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, params, params_from_iter};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
@@ -29,6 +29,7 @@ struct Mark {
     inode: u64,
     length: u64,
     last_failure: i64,
+    lines: Option<u64>,
 }
 
 /// What stands in the CSV after the place that is remembered.
@@ -89,7 +90,10 @@ impl Store {
         let meta = file.metadata().map_err(io)?;
         let last_failure = mark.map_or(0, |mark| mark.last_failure);
         let (device, inode) = (meta.dev(), meta.ino());
-        let seen = Mark { device, inode, length: meta.size(), last_failure };
+        let mut seen = Mark { device, inode, length: meta.size(), last_failure, lines: None };
+        if let Some(mark) = mark.filter(|mark| Mark { lines: mark.lines, ..seen } == *mark) {
+            seen.lines = mark.lines;
+        }
         let same = mark.filter(|mark| (mark.device, mark.inode) == (device, inode));
         if let Some(mark) = same.filter(|mark| mark.length < seen.length) {
             match self.tail(path, file, mark, zone)? {
@@ -131,7 +135,9 @@ impl Store {
             Ok(ours && whole)
         };
         compare(start.as_bytes()).map_err(io)?;
-        self.render(mark.last_failure, zone, &mut |rows, _| compare(rows).map_err(io))?;
+        self.render(("id > ?", &[mark.last_failure]), zone, &mut |rows, _| {
+            compare(rows).map_err(io)
+        })?;
         let beyond = reader.read(&mut [0]).map_err(io)? > 0;
         Ok(match (ours, beyond) {
             (true, false) => Tail::Unfinished,
@@ -156,7 +162,7 @@ impl Store {
         file.seek(SeekFrom::Start(mark.length)).map_err(io)?;
         file.write_all(start.as_bytes()).map_err(io)?;
         let (mut length, mut last_failure, mut count) = (mark.length + start.len() as u64, 0, 0);
-        self.render(mark.last_failure, zone, &mut |rows, (last, rendered)| {
+        self.render(("id > ?", &[mark.last_failure]), zone, &mut |rows, (last, rendered)| {
             length += rows.len() as u64;
             (last_failure, count) = (last, count + rendered);
             file.write_all(rows).map_err(io).map(|()| !stop())
@@ -165,13 +171,24 @@ impl Store {
             return Ok(None);
         }
         file.sync_all().map_err(io)?;
-        Ok(Some((Mark { length, last_failure, ..mark }, count)))
+        // A line cannot hold another: what breaks lines is escaped in a field.
+        let leading = start.matches('\n').count() as u64;
+        let lines = match (mark.length, mark.lines) {
+            (0, _) => Some(leading + count),
+            (_, lines) => lines.map(|lines| lines + leading + count),
+        };
+        Ok(Some((Mark { length, last_failure, lines, ..mark }, count)))
     }
 
-    /// Renders the failures after id `after`, chunk by chunk, with the last id and the number of
+    /// Renders the failures that a condition selects, chunk by chunk, with the last id and the number of
     /// rows in each; stops when `sink` says false.
-    fn render(&self, after: i64, zone: &TimeZone, sink: &mut Sink<'_>) -> Result<(), StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM failure WHERE id > ? ORDER BY id");
+    fn render(
+        &self,
+        (which, values): (&str, &[i64]),
+        zone: &TimeZone,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM failure WHERE {which} ORDER BY id");
         let read = |e| self.error("read", e);
         let rendered = |e| match e {
             ChunkError::Read(e) => self.error("read", e),
@@ -182,7 +199,7 @@ impl Store {
             },
         };
         let mut statement = self.connection.prepare_cached(&sql).map_err(read)?;
-        let mut rows = statement.query([after]).map_err(read)?;
+        let mut rows = statement.query(params_from_iter(values)).map_err(read)?;
         let mut chunk = Chunk::new(&self.connection, zone.clone());
         loop {
             let row = rows.next().map_err(read)?;
@@ -201,30 +218,81 @@ impl Store {
     }
 
     fn mark(&self) -> Result<Option<Mark>, StoreError> {
-        let sql = "SELECT device, inode, length, last_failure FROM csv";
+        let sql = "SELECT device, inode, length, last_failure, lines FROM csv";
         let mark = self.connection.query_row(sql, [], |row| {
             let (device, inode) = (super::unsigned(row, 0)?, super::unsigned(row, 1)?);
-            Ok(Mark { device, inode, length: super::unsigned(row, 2)?, last_failure: row.get(3)? })
+            let (length, last_failure) = (super::unsigned(row, 2)?, row.get(3)?);
+            let lines = row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned);
+            Ok(Mark { device, inode, length, last_failure, lines })
         });
         mark.optional().map_err(|e| self.error("read", e))
     }
 
     fn remember(&mut self, mark: Mark) -> Result<(), StoreError> {
-        let Mark { device, inode, length, last_failure } = mark;
-        let values =
-            params![device.cast_signed(), inode.cast_signed(), length.cast_signed(), last_failure];
+        let Mark { device, inode, length, last_failure, lines } = mark;
+        let lines = lines.map(u64::cast_signed);
+        let (device, inode) = (device.cast_signed(), inode.cast_signed());
+        let values = params![device, inode, length.cast_signed(), last_failure, lines];
         let mut write = || {
             let transaction = self.connection.transaction()?;
             transaction.execute("DELETE FROM csv", [])?;
-            transaction.execute("INSERT INTO csv VALUES (?, ?, ?, ?)", values)?;
+            transaction.execute("INSERT INTO csv VALUES (?, ?, ?, ?, ?)", values)?;
             transaction.commit()
         };
         write().map_err(|e| self.error("write", e))
     }
 
+    /// Bytes and lines of the CSV at `path`, 0 if there is none. The lines are counted once and
+    /// then known.
+    pub fn csv_size(&mut self, path: &Path) -> Result<(u64, u64), StoreError> {
+        let Some((device, inode, length)) = stat(path)? else { return Ok((0, 0)) };
+        let mark =
+            self.mark()?.filter(|it| (it.device, it.inode, it.length) == (device, inode, length));
+        if let Some(lines) = mark.and_then(|mark| mark.lines) {
+            return Ok((length, lines));
+        }
+        let io = |source| StoreError::Io { action: "read", path: path.to_owned(), source };
+        let file = File::open(path).map_err(io)?;
+        let lines = count_lines(file.take(length)).map_err(io)?;
+        if let Some(mark) = mark {
+            self.remember(Mark { lines: Some(lines), ..mark })?;
+        }
+        Ok((length, lines))
+    }
+
+    /// The rows of the failures in a stretch of time, in seconds from and up to, as the CSV has
+    /// them, with its header; `None` if they are more than `most` bytes.
+    pub fn rows_between(
+        &self,
+        (from, to): (i64, i64),
+        zone: &TimeZone,
+        most: u64,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut out = HEADER.as_bytes().to_vec();
+        let mut fits = true;
+        self.render(("time >= ? AND time < ?", &[from, to]), zone, &mut |rows, _| {
+            out.extend_from_slice(rows);
+            fits = out.len() as u64 <= most;
+            Ok(fits)
+        })?;
+        Ok(fits.then_some(out))
+    }
+
     fn newest_failure(&self) -> Result<i64, StoreError> {
         let sql = "SELECT coalesce(max(id), 0) FROM failure";
         self.connection.query_row(sql, [], |row| row.get(0)).map_err(|e| self.error("read", e))
+    }
+}
+
+fn count_lines(mut input: impl Read) -> io::Result<u64> {
+    let mut buffer = vec![0; 256 * 1024];
+    let (mut lines, mut last) = (0, b'\n');
+    loop {
+        let read = input.read(&mut buffer)?;
+        let fresh = buffer.get(..read).unwrap_or_default();
+        let Some(end) = fresh.last() else { return Ok(lines + u64::from(last != b'\n')) };
+        lines += memchr::memchr_iter(b'\n', fresh).count() as u64;
+        last = *end;
     }
 }
 

@@ -95,7 +95,7 @@ impl Store {
         let sql = "INSERT INTO tally SELECT time - time % 900, count(*) FROM failure GROUP BY 1";
         transaction.execute(sql, []).map_err(write)?;
         let mark = params![device.cast_signed(), inode.cast_signed(), length.cast_signed()];
-        let sql = "INSERT INTO csv SELECT ?, ?, ?, coalesce(max(id), 0) FROM failure";
+        let sql = "INSERT INTO csv SELECT ?, ?, ?, coalesce(max(id), 0), NULL FROM failure";
         transaction.execute(sql, mark).map_err(write)?;
         transaction.commit().map_err(write)?;
         Ok(imported)

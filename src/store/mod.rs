@@ -10,6 +10,7 @@ mod figures;
 pub mod legacy;
 pub mod lock;
 mod origins;
+pub mod outbox;
 mod rows;
 mod schema;
 

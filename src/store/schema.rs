@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i64 = 0x4d4c_536e;
 
 /// What brings a store from version n to n + 1, for each n; `PRAGMA user_version` holds n.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
 -- A file in the life of a log, and how far it has been read. Times are seconds since 1970, UTC.
 CREATE TABLE generation (
@@ -131,6 +131,21 @@ CREATE TABLE coverage (
     last_line INTEGER
 ) WITHOUT ROWID;
 INSERT INTO coverage SELECT day, 0, 0, sum(count), NULL FROM login GROUP BY day;
+",
+    "
+-- The lines of the CSV, as long as it is as `csv` says; NULL: not counted yet.
+ALTER TABLE csv ADD COLUMN lines INTEGER;
+
+-- Reports that no server took yet.
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY,
+    day TEXT NOT NULL,              -- what it is about
+    sender TEXT NOT NULL,
+    recipients TEXT NOT NULL,       -- one on each line
+    message BLOB NOT NULL,          -- as it goes to the server (RFC 5322)
+    made INTEGER NOT NULL,
+    trouble TEXT                    -- why the last try failed
+);
 ",
 ];
 

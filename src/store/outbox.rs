@@ -1,0 +1,101 @@
+//! Reports that no server took yet: kept until one does.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rusqlite::params;
+
+use super::{Store, StoreError};
+
+/// A report on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its row.
+    pub id: i64,
+    /// The day it is about, as `YYYY-MM-DD`.
+    pub day: String,
+    /// The envelope's sender.
+    pub sender: String,
+    /// The envelope's recipients.
+    pub recipients: Vec<String>,
+}
+
+/// So many reports wait at most: a month of them tells enough of a mail server that takes none.
+const MOST: i64 = 31;
+
+impl Store {
+    /// Keeps a report until it is delivered; gives its row, and the days of older ones that had to
+    /// make room for it.
+    pub fn put_in_outbox(
+        &mut self,
+        day: Date,
+        (sender, recipients): (&str, &[String]),
+        message: &[u8],
+        made: Timestamp,
+    ) -> Result<(i64, Vec<String>), StoreError> {
+        let sql = "INSERT INTO outbox VALUES (NULL, ?, ?, ?, ?, ?, NULL)";
+        let values =
+            params![day.to_string(), sender, recipients.join("\n"), message, made.as_second()];
+        let trim = "DELETE FROM outbox WHERE id <= (SELECT id FROM outbox ORDER BY id DESC \
+            LIMIT 1 OFFSET ?) RETURNING day";
+        let mut write = || -> rusqlite::Result<_> {
+            let transaction = self.connection.transaction()?;
+            transaction.execute(sql, values)?;
+            let id = transaction.last_insert_rowid();
+            let dropped = transaction
+                .prepare(trim)?
+                .query_map([MOST], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            transaction.commit()?;
+            Ok((id, dropped))
+        };
+        write().map_err(|e| self.error("write", e))
+    }
+
+    /// What waits, the oldest first.
+    pub fn outbox(&self) -> Result<Vec<Waiting>, StoreError> {
+        let sql = "SELECT id, day, sender, recipients FROM outbox ORDER BY id";
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let rows = statement.query_map([], |row| {
+                let recipients: String = row.get(3)?;
+                Ok(Waiting {
+                    id: row.get(0)?,
+                    day: row.get(1)?,
+                    sender: row.get(2)?,
+                    recipients: recipients.lines().map(str::to_owned).collect(),
+                })
+            })?;
+            rows.collect()
+        };
+        read().map_err(|e| self.error("read", e))
+    }
+
+    /// The message of row `id`.
+    pub fn message(&self, id: i64) -> Result<Vec<u8>, StoreError> {
+        let sql = "SELECT message FROM outbox WHERE id = ?";
+        self.connection.query_row(sql, [id], |row| row.get(0)).map_err(|e| self.error("read", e))
+    }
+
+    /// Notes that only `recipients` of row `id` are left, and why; none left means it is done.
+    pub fn keep_in_outbox(
+        &mut self,
+        id: i64,
+        recipients: &[String],
+        trouble: &str,
+    ) -> Result<(), StoreError> {
+        let done = if recipients.is_empty() {
+            self.connection.execute("DELETE FROM outbox WHERE id = ?", [id])
+        } else {
+            let sql = "UPDATE outbox SET recipients = ?, trouble = ? WHERE id = ?";
+            self.connection.execute(sql, params![recipients.join("\n"), trouble, id])
+        };
+        done.map(drop).map_err(|e| self.error("write", e))
+    }
+
+    /// Whether there is a store in `folder`, so that nothing is made just to look into it.
+    pub fn exists(folder: &Path) -> bool {
+        folder.join(super::FILE_NAME).exists()
+    }
+}
