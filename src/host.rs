@@ -1,5 +1,6 @@
 //! The outside world as one struct, built once in `main` and passed down, so that tests choose it.
 
+use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,6 +39,17 @@ fn zone() -> TimeZone {
     local.unwrap_or_else(TimeZone::system)
 }
 
+/// The first name in `hosts` that is `name` with a domain.
+fn full_name(name: &str, hosts: &str) -> String {
+    if name.contains('.') {
+        return name.to_owned();
+    }
+    let lines = hosts.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let mut names = lines.flat_map(|line| line.split_whitespace().skip(1));
+    let full = names.find(|full| full.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
+    full.unwrap_or(name).to_owned()
+}
+
 impl Host {
     /// The real machine.
     pub fn real() -> Self {
@@ -52,6 +64,25 @@ impl Host {
         }
     }
 
+    /// The machine's name with its domain, if /etc/hosts knows that (hosts(5)).
+    pub fn full_name(&self) -> String {
+        let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+        full_name(&self.name, &hosts)
+    }
+
+    /// The address that the machine reaches others by, if it has a way to any.
+    pub fn address(&self) -> Option<IpAddr> {
+        // Nothing is sent: connecting a datagram socket asks the kernel for the route only. The
+        // addresses are of documentation, RFC 5737 and RFC 3849.
+        [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")].iter().find_map(
+            |(any, to)| {
+                let socket = UdpSocket::bind(any).ok()?;
+                socket.connect(to).ok()?;
+                socket.local_addr().ok().map(|address| address.ip())
+            },
+        )
+    }
+
     /// The time of a file, as long as it may be right: not in the future, and not before there was
     /// a Postfix. Else the clock's.
     pub fn plausible(&self, modified_ns: i64) -> Timestamp {
@@ -63,5 +94,18 @@ impl Host {
     /// Whether the run was asked to end.
     pub fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_domain_of_a_short_name_is_in_the_file_of_hosts() {
+        let hosts = "127.0.0.1 localhost\n127.0.1.1 mx10.example.net mx1.example.org mx1 # mx1.x\n";
+        assert_eq!(full_name("mx1", hosts), "mx1.example.org");
+        assert_eq!(full_name("mx2", hosts), "mx2");
+        assert_eq!(full_name("a.example", hosts), "a.example");
     }
 }

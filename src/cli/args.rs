@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long, global = true, value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
 
-    /// Read what is new, then make the daily report and mail it (not built yet)
+    /// Read what is new, then make the daily report and mail it
     #[arg(long, group = "action", help_heading = "Actions")]
     pub report: bool,
 
@@ -215,7 +215,6 @@ impl Args {
     /// What was asked for that later versions will do.
     pub fn not_built_yet(&self) -> Option<&'static str> {
         let flags = [
-            (self.report, "--report"),
             (self.reset, "--reset"),
             (self.purge, "--purge"),
             (self.sql_export, "--sql-export"),

@@ -27,7 +27,7 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
     if config.detect.dovecot {
         log::warn!("Dovecot's own logins are not read yet in this version; Postfix's are");
     }
-    if config.after_extraction {
+    if config.report.after_extraction {
         log::warn!("`after_extraction` is not built yet in this version: nothing is mailed");
     }
     host.dies_at_once.store(false, Ordering::Relaxed);
@@ -105,7 +105,7 @@ fn in_words(summary: &Summary, took: std::time::Duration) -> String {
     )
 }
 
-fn refuse(error: &RunError) -> Status {
+pub(super) fn refuse(error: &RunError) -> Status {
     let hint = match error {
         RunError::Store(error) => error.hint(),
         RunError::Folder { source, .. } if source.kind() == ErrorKind::StorageFull => {

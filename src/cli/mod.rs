@@ -5,6 +5,7 @@ mod explain;
 mod extract;
 mod ipinfo;
 mod progress;
+mod report;
 mod update;
 mod version;
 
@@ -59,6 +60,10 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
                 }
             })
         }
+        _ if args.report => {
+            let loaded = config::load(args.config.as_deref(), &args.set);
+            with_config(loaded, |config, odd| report::run(host, &args, (config, odd)))
+        }
         _ => {
             let loaded = config::load(args.config.as_deref(), &args.set);
             with_config(loaded, |config, odd| extract::run(host, &args, (config, odd)))
@@ -83,6 +88,12 @@ fn with_config(
             Status::BadConfig
         }
     }
+}
+
+/// Says that the command line makes no sense.
+fn usage(what: &str) -> Status {
+    let _ = Args::command().error(ErrorKind::InvalidValue, what).print();
+    Status::Usage
 }
 
 /// Says why nothing was done.

@@ -1,0 +1,75 @@
+//! `--report`: reads what is new, and tells of a day.
+
+mod compose;
+mod interval;
+mod output;
+
+use jiff::civil::Date;
+use std::sync::atomic::Ordering;
+
+use super::args::Args;
+use super::extract;
+use super::progress::Bar;
+use crate::config::{Config, Note};
+use crate::exit::Status;
+use crate::host::Host;
+use crate::pipeline;
+
+/// Until this hour of the day, a report without `--date` is about the day before: a timer of
+/// midnight means that one.
+const FIRST_HOUR: i8 = 1;
+
+pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -> Status {
+    let today = (host.now)().to_zoned(host.zone.clone());
+    let day = match args.date.as_deref() {
+        None if today.hour() < FIRST_HOUR => today.date().yesterday(),
+        None | Some("today") => Ok(today.date()),
+        Some("yesterday") => today.date().yesterday(),
+        Some(day) => Date::strptime("%Y-%m-%d", day),
+    };
+    let Some(day) = day.ok().filter(|day| *day <= today.date()) else {
+        let what = "--date takes a day that has begun, as YYYY-MM-DD, or today, or yesterday";
+        return super::usage(what);
+    };
+    if let Some(Err(what)) = args.output.as_deref().map(output::Form::of) {
+        return super::usage(&what);
+    }
+    let mut bar = Bar::new(!args.no_progress && args.quiet == 0);
+    let log_failed = extract::start_log(host, args, config, &bar);
+    log::info!("=== Report Generation Started ===");
+    for note in odd {
+        log::warn!("{note}");
+    }
+    host.dies_at_once.store(false, Ordering::Relaxed);
+    let done = pipeline::run(host, config, &mut bar);
+    bar.clear();
+    let status = match done {
+        Ok(summary) if summary.interrupted => {
+            log::warn!("Interrupted: no report was made");
+            Status::Failed
+        }
+        Ok(summary) => tell(host, args, config, (day, summary.errors)),
+        Err(error) => extract::refuse(&error),
+    };
+    log::info!("=== Report Generation Finished ===");
+    let log_failed = log_failed.load(Ordering::Relaxed);
+    if log_failed && status == Status::Done { Status::Failed } else { status }
+}
+
+/// Makes the report and takes it where it was asked for.
+fn tell(host: &Host, args: &Args, config: &Config, (day, errors): (Date, Vec<String>)) -> Status {
+    let could_not_read = !errors.is_empty();
+    let done =
+        compose::report(host, config, (day, errors)).and_then(|composed| match &args.output {
+            Some(output) => output::write(&composed, output),
+            None => anyhow::bail!("mailing reports is not built yet in this version; use --output"),
+        });
+    match done {
+        Err(error) => {
+            log::error!("{error:#}");
+            Status::Failed
+        }
+        Ok(()) if could_not_read => Status::Failed,
+        Ok(()) => Status::Done,
+    }
+}

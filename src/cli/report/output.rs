@@ -1,0 +1,63 @@
+//! Writes a report to a file or a terminal.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::compose::Composed;
+use crate::report::{json, text};
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Text,
+    Html,
+    Message,
+    Json,
+}
+
+impl Form {
+    /// What the ending of a file's name asks for; `-` is text.
+    pub(super) fn of(output: &Path) -> Result<Self, String> {
+        if output == Path::new("-") {
+            return Ok(Self::Text);
+        }
+        match output.extension().and_then(|ending| ending.to_str()) {
+            Some("txt") => Ok(Self::Text),
+            Some("html" | "htm") => Ok(Self::Html),
+            Some("eml") => Ok(Self::Message),
+            Some("json") => Ok(Self::Json),
+            _ => {
+                Err("--output takes - or a file that ends in .txt, .html, .eml or .json".to_owned())
+            }
+        }
+    }
+}
+
+/// Writes it; a file is replaced in one step.
+pub(super) fn write(composed: &Composed, output: &Path) -> anyhow::Result<()> {
+    let Composed { report, summary, .. } = composed;
+    let bytes = match Form::of(output).map_err(anyhow::Error::msg)? {
+        Form::Text => text::render(report, summary).into_bytes(),
+        Form::Json => json::render(report, summary).into_bytes(),
+        Form::Html | Form::Message => anyhow::bail!("not built yet in this version"),
+    };
+    let cannot = || format!("cannot write {}", output.display());
+    if output == Path::new("-") {
+        return match anstream::stdout().write_all(&bytes) {
+            // `--output - | head` has seen enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            done => done.context("cannot write to standard output"),
+        };
+    }
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut file = tempfile::Builder::new()
+        .prefix(".report-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o640))
+        .tempfile_in(folder.unwrap_or(Path::new(".")))
+        .with_context(cannot)?;
+    file.write_all(&bytes).with_context(cannot)?;
+    file.persist(output).map_err(|error| error.error).with_context(cannot)?;
+    Ok(())
+}
