@@ -93,7 +93,7 @@ fn usual_hundredths(report: &Report) -> Option<u64> {
 }
 
 fn busiest(report: &Report) -> Option<String> {
-    let most = report.figures.hours.iter().map(|hour| hour.count).max().filter(|most| *most > 0)?;
+    let most = report.figures.hours.iter().map(|hour| hour.count).max().filter(|most| *most > 1)?;
     let hour = report.figures.hours.iter().find(|hour| hour.count == most)?;
     let next = (hour.of_day + 1).rem_euclid(24);
     Some(format!(

@@ -92,7 +92,7 @@ impl Store {
         if imported.rows == 0 && imported.bad_count > 0 && !imported.has_header {
             return Err(StoreError::NotOurCsv(path.to_owned()));
         }
-        let sql = "INSERT INTO tally SELECT time - time % 900, count(*) FROM failure GROUP BY 1";
+        let sql = "INSERT OR REPLACE INTO tally SELECT time - time % 900, count(*) FROM failure GROUP BY 1";
         transaction.execute(sql, []).map_err(write)?;
         let mark = params![device.cast_signed(), inode.cast_signed(), length.cast_signed()];
         let sql = "INSERT INTO csv SELECT ?, ?, ?, coalesce(max(id), 0), NULL FROM failure";

@@ -8,9 +8,7 @@ use crate::sentinel::{Ran, Sentinel, failure};
 fn what_later_versions_do_is_said_and_fails() {
     let sentinel = Sentinel::default().file("mail.log", "");
     for asked in [
-        &["--report"][..],
-        &["--report", "--date", "yesterday", "--output", "-"],
-        &["--reset", "--yes"],
+        &["--reset", "--yes"][..],
         &["--purge", "--backup-dir", "/tmp"],
         &["--sql-export"],
         &["--sql-import"],
@@ -33,6 +31,8 @@ fn a_wrong_command_line_is_exit_2() {
         &["--yes"],
         &["--setup", "--automated", "--interactive"],
         &["--report", "doctor"],
+        &["--report", "--date", "tomorrow"],
+        &["--report", "--output", "x.pdf"],
         &["--color", "red"],
         &["-v", "-q"],
     ] {
