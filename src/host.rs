@@ -23,7 +23,7 @@ pub struct Host {
     pub threads: usize,
     /// A file of twice this size and more is read by several threads, in pieces of about so many
     /// bytes: enough to be worth handing to a thread, and few enough that its findings fit in memory
-    /// if every line is one. At least [`FINGERPRINT_BYTES`](crate::position::FINGERPRINT_BYTES).
+    /// if every line is one.
     pub piece_bytes: u64,
     /// Set by SIGTERM and SIGINT: finish within a second.
     pub stop: Arc<AtomicBool>,

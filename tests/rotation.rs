@@ -94,7 +94,7 @@ impl History {
         let host = Host {
             zone: TimeZone::UTC,
             threads: 1 + rng.usize(..2),
-            piece_bytes: 1024,
+            piece_bytes: 1,
             ..Host::real()
         };
         Self {

@@ -122,7 +122,7 @@ impl History {
             zone: TimeZone::UTC,
             name: "here".to_owned(),
             threads: 2,
-            piece_bytes: 1024,
+            piece_bytes: 1,
             stop: asked.clone(),
             ..Host::real()
         };

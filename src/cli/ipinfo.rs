@@ -118,12 +118,17 @@ impl Teller {
         let mut line = Vec::new();
         for number in 1_u64.. {
             line.clear();
-            io::Read::take(&mut input, MOST_BYTES).read_until(b'\n', &mut line)?;
-            if line.is_empty() {
+            let read = io::Read::take(&mut input, MOST_BYTES).read_until(b'\n', &mut line);
+            let long = !line.is_empty() && !line.ends_with(b"\n");
+            let read = read.and_then(|_| if long { input.skip_until(b'\n') } else { Ok(0) });
+            if let Err(error) = read {
+                self.unread += 1;
+                out.flush()?;
+                super::say("error", &format!("cannot read standard input: {error}"));
                 break;
             }
-            if !line.ends_with(b"\n") {
-                input.skip_until(b'\n')?;
+            if line.is_empty() {
+                break;
             }
             if !line.trim_ascii().is_empty() {
                 self.tell_one(line.trim_ascii(), &format!("standard input:{number}: "), out)?;

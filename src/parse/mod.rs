@@ -12,7 +12,7 @@ pub mod time;
 
 use std::collections::HashSet;
 
-pub use scan::{Scanner, Stop};
+pub use scan::{Scanner, State, Stop};
 
 use postfix::{Message, Near};
 use rule::Rule;

@@ -41,6 +41,14 @@ pub enum Stop {
     YearsTooLate,
 }
 
+/// What a scanner knows of the lines so far; see [`Scanner::ahead`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    time: Option<Timestamp>,
+    /// Whether a line had a stamp, so that this is a log.
+    dated: bool,
+}
+
 /// Reads the blocks of one file in their order.
 pub struct Scanner {
     chronology: Chronology,
@@ -124,7 +132,7 @@ impl Scanner {
             host: self.host.clone(),
             logins_after: self.logins_after,
             lines: 0,
-            // Whether this is a log is for the first stretch to say.
+            // Whether this is a log is for the first stretch to say, and checked when they join.
             dated: self.dated || !line_before.is_empty(),
             first_time: None,
             day: self.day,
@@ -133,10 +141,15 @@ impl Scanner {
         }
     }
 
-    /// Goes on where `later`, made by [`Scanner::ahead`], stopped; false if what it assumed, that
-    /// the last line before it was of time `assumed`, is not how things are: then it is void.
-    pub fn join(&mut self, assumed: Option<Timestamp>, later: Self) -> bool {
-        let right = self.last_time() == assumed && self.outage.is_over();
+    /// What matters of the lines so far for those that follow, besides the auth service.
+    pub fn state(&self) -> State {
+        State { time: self.last_time(), dated: self.dated }
+    }
+
+    /// Goes on where `later`, made by [`Scanner::ahead`], stopped; false if what it `assumed` is
+    /// not how things are: then it is void.
+    pub fn join(&mut self, assumed: State, later: Self) -> bool {
+        let right = self.state() == assumed && self.outage.is_over();
         if right {
             self.chronology = later.chronology;
             self.outage = later.outage;

@@ -75,7 +75,10 @@ impl Enricher {
             }
             let (mut names, mut unknown) = (Vec::new(), Vec::new());
             for (_, address) in &pending {
-                let name = self.resolver.as_ref().map(|_| batch.name(*address, self.valid_since()));
+                let name = self
+                    .resolver
+                    .as_ref()
+                    .map(|_| batch.name(*address, (self.valid_since(), self.now)));
                 let name = name.transpose()?.flatten();
                 if name.is_none() {
                     unknown.push(*address);

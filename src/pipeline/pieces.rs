@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::event::Findings;
 use crate::host::Host;
-use crate::parse::{Scanner, Stop};
+use crate::parse::{Scanner, State, Stop};
 use crate::source::block::{Blocks, Edges};
 use crate::source::file::Stream;
 use crate::source::piece::Pieces;
@@ -20,6 +20,7 @@ use super::reader::{FileReader, Flow, is_full};
 /// A piece to parse, and where the outcome goes.
 struct Job {
     blocks: Blocks<Stream>,
+    end: u64,
     scanner: Scanner,
     reply: SyncSender<Option<Piece>>,
 }
@@ -88,27 +89,26 @@ impl FileReader<'_> {
     /// The next piece with a scanner that assumes the time of the line before it.
     ///
     /// An error of the disk ends the pieces: whoever reads on in order meets it again.
-    fn next_job(&self, pieces: &mut Pieces) -> Option<(Assumed, Job, Receiver<Option<Piece>>)> {
+    fn next_job(&self, pieces: &mut Pieces) -> Option<(State, Job, Receiver<Option<Piece>>)> {
         let piece = pieces.next_piece().ok()??;
         let is_next = piece.start == self.opened.blocks.position();
         let line_before = if is_next { vec![] } else { pieces.before(piece.start).ok()? };
         let scanner = self.scanner.ahead(&line_before);
         let (reply, outcome) = sync_channel(1);
+        let (assumed, end) = (scanner.state(), piece.end);
         let blocks = self.opened.stretch(piece)?;
-        Some((scanner.last_time(), Job { blocks, scanner, reply }, outcome))
+        Some((assumed, Job { blocks, end, scanner, reply }, outcome))
     }
 }
-
-/// The time of the line before a piece.
-type Assumed = Option<jiff::Timestamp>;
 
 /// Parses pieces until no more come.
 fn work(jobs: &Mutex<Receiver<Job>>) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { blocks, scanner, reply }) = job else { return };
-        // Nobody waits for it if a piece before this one ended the reading.
-        let _ = reply.send(parse(blocks, scanner));
+        let Ok(Job { blocks, end, scanner, reply }) = job else { return };
+        // A piece that ends early was cut off while it was read. Nobody waits for it if a piece
+        // before this one ended the reading.
+        let _ = reply.send(parse(blocks, scanner).filter(|piece| piece.end == end));
     }
 }
 

@@ -161,12 +161,14 @@ impl Edges {
         self.tail.extend_from_slice(bytes.get(last..).unwrap_or_default());
     }
 
-    /// Goes on with a stretch whose edges are `later`, longer than a fingerprint.
+    /// Goes on with a stretch whose edges are `later`.
     pub fn join(&mut self, later: Self) {
         if self.head.is_empty() {
             self.head = later.head;
         }
-        self.tail = later.tail;
+        self.tail.extend(later.tail);
+        let surplus = self.tail.len().saturating_sub(FINGERPRINT_BYTES);
+        self.tail.drain(..surplus);
     }
 
     /// Fingerprints of both.

@@ -6,12 +6,14 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use memchr::{memchr2, memrchr2};
+use memchr::memrchr2;
+
+use super::block::BLOCK_BYTES;
 
 /// How much is read at a time to find the end of a line.
-const STEP_BYTES: usize = 16 * 1024;
+const STEP_BYTES: usize = 4 * 1024;
 
-/// The pieces of a file, in order. What follows the last one is shorter than a piece.
+/// The pieces of a file, in order. What follows the last one is to be read in order.
 pub struct Pieces {
     file: Arc<File>,
     from: u64,
@@ -20,27 +22,42 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// Of the bytes `range` of `file`, each piece of `piece_bytes` and the rest of its last line.
+    /// Of the bytes `range` of `file`, each piece of about `piece_bytes`.
     pub fn new(file: Arc<File>, range: Range<u64>, piece_bytes: u64) -> Self {
         Self { file, from: range.start, end: range.end, piece_bytes }
     }
 
-    /// The bytes of the next piece, which ends where a line does.
+    /// The bytes of the next piece: as many of the blocks that [`Blocks`] would read in order as
+    /// make up its size. So the edges of blocks are the same whoever reads them.
+    ///
+    /// [`Blocks`]: super::block::Blocks
     pub fn next_piece(&mut self) -> io::Result<Option<Range<u64>>> {
-        let mut at = self.from + self.piece_bytes - 1;
+        let start = self.from;
+        while self.from - start < self.piece_bytes
+            && let Some(end) = self.block_end()?
+        {
+            self.from = end;
+        }
+        Ok((self.from > start).then_some(start..self.from))
+    }
+
+    /// Where the block that starts at `from` ends; `None` at the file's last block and at a line
+    /// that is longer than a block.
+    fn block_end(&self) -> io::Result<Option<u64>> {
+        let mut until = self.from + BLOCK_BYTES as u64;
+        if until > self.end {
+            return Ok(None);
+        }
         let mut buffer = vec![0; STEP_BYTES];
-        while at < self.end {
-            let read = self.file.read_at(&mut buffer, at)?;
-            let fresh = buffer.get(..read).unwrap_or_default();
-            if let Some(end) = memchr2(b'\n', 0, fresh) {
-                let piece = self.from..at + end as u64 + 1;
-                self.from = piece.end;
-                return Ok(Some(piece).filter(|piece| piece.end <= self.end));
+        while until > self.from {
+            let start = until.saturating_sub(STEP_BYTES as u64).max(self.from);
+            let length = usize::try_from(until - start).unwrap_or_default();
+            let text = buffer.get_mut(..length).unwrap_or_default();
+            self.file.read_exact_at(text, start)?;
+            if let Some(end) = memrchr2(b'\n', 0, text) {
+                return Ok(Some(start + end as u64 + 1));
             }
-            if read == 0 {
-                break;
-            }
-            at += read as u64;
+            until = start;
         }
         Ok(None)
     }

@@ -66,17 +66,21 @@ impl Batch<'_> {
         set().map(drop).map_err(|e| self.error(e))
     }
 
-    /// What the cache has of `address` that was asked at `since` or later.
+    /// What the cache has of `address` that was asked in this time; a clock may have been ahead.
     pub fn name(
         &self,
         address: IpAddr,
-        since: Timestamp,
+        (since, until): (Timestamp, Timestamp),
     ) -> Result<Option<ReverseDns>, StoreError> {
-        let sql = "SELECT reverse_dns, hostname FROM name WHERE address = ? AND asked >= ?";
+        let sql =
+            "SELECT reverse_dns, hostname FROM name WHERE address = ? AND asked BETWEEN ? AND ?";
         let read = || {
             let mut statement = self.transaction.prepare_cached(sql)?;
             statement
-                .query_row(params![Address(address), since.as_second()], reverse_dns)
+                .query_row(
+                    params![Address(address), since.as_second(), until.as_second()],
+                    reverse_dns,
+                )
                 .optional()
         };
         read().map_err(|e| self.error(e))

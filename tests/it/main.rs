@@ -16,6 +16,7 @@ mod http;
 mod command_line;
 mod corpus;
 mod docs;
+mod report;
 mod enrichment;
 mod ipinfo;
 mod sentinel;

@@ -110,7 +110,15 @@ impl UpdateError {
             Self::NotOurs { .. } => "set the path of another file, or remove this one",
             Self::CannotJoin { .. } => "give each URL a file of its own",
             Self::Url { .. } | Self::TooLarge { .. } | Self::Unusable { .. } => "check the URL",
-            Self::Io { .. } | Self::Interrupted => return None,
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => "make the folder, for the user this runs as",
+                io::ErrorKind::PermissionDenied => {
+                    "run it as the user who owns that folder: sudo -u maillogsentinel"
+                }
+                io::ErrorKind::StorageFull => "make room on that disk",
+                _ => return None,
+            },
+            Self::Interrupted => return None,
         };
         Some(hint.to_owned())
     }

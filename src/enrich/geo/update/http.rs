@@ -103,7 +103,14 @@ impl Client {
         match copied {
             _ if stopped => Err(UpdateError::Interrupted),
             Ok(()) if length.is_none_or(|length| length == done) => Ok(Answer::New(version, done)),
-            Ok(()) => Err(UpdateError::Transfer { url: shown(), what: ended(done, length) }),
+            Ok(()) => {
+                let what = if length.is_some_and(|length| done < length) {
+                    ended(done, length)
+                } else {
+                    "more came than was announced".to_owned()
+                };
+                Err(UpdateError::Transfer { url: shown(), what })
+            }
             Err(Broken::TooLarge) => {
                 Err(UpdateError::TooLarge { url: shown(), limit: self.limits.size })
             }
@@ -117,7 +124,14 @@ impl Client {
                         return Err(UpdateError::TooLarge { url: shown(), limit: *limit });
                     }
                     Some(error) => error.to_string(),
-                    None if error.kind() == io::ErrorKind::UnexpectedEof => ended(done, length),
+                    None if error.kind() == io::ErrorKind::UnexpectedEof
+                        && length.is_none_or(|length| done < length) =>
+                    {
+                        ended(done, length)
+                    }
+                    None if error.kind() == io::ErrorKind::UnexpectedEof => {
+                        "what was compressed is cut short".to_owned()
+                    }
                     None => error.to_string(),
                 };
                 Err(UpdateError::Transfer { url: shown(), what })

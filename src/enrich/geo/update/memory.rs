@@ -69,6 +69,8 @@ impl Memory {
         let place = place(path);
         let mut file = NamedTempFile::with_prefix_in(".source-", place.parent().unwrap_or(path))?;
         file.write_all(text.as_bytes())?;
+        // As readable as the database.
+        file.as_file().set_permissions(fs::metadata(path)?.permissions())?;
         file.persist(place)?;
         Ok(())
     }

@@ -188,8 +188,11 @@ struct Part {
 fn beside(path: &Path) -> Result<NamedTempFile, UpdateError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    let file = NamedTempFile::with_prefix_in(PREFIX, folder)
-        .map_err(|source| failed("create a file beside", path, source))?;
+    let file = NamedTempFile::with_prefix_in(PREFIX, folder).map_err(|source| {
+        // The temporary file's own name would only be in the way.
+        let source = io::Error::from(source.kind());
+        failed("create a file beside", path, source)
+    })?;
     clear(folder, file.as_file());
     Ok(file)
 }
