@@ -190,7 +190,9 @@ fn beside(path: &Path) -> Result<NamedTempFile, UpdateError> {
     let folder = folder.unwrap_or(Path::new("."));
     let file = NamedTempFile::with_prefix_in(PREFIX, folder).map_err(|source| {
         // The temporary file's own name would only be in the way.
-        let source = io::Error::from(source.kind());
+        let inner = source.get_ref().and_then(|it| it.source()?.downcast_ref::<io::Error>());
+        let number = inner.and_then(io::Error::raw_os_error);
+        let source = number.map_or(source, io::Error::from_raw_os_error);
         failed("create a file beside", path, source)
     })?;
     clear(folder, file.as_file());
