@@ -109,8 +109,7 @@ impl Scanner {
         self.forget_outage(block, read_until..block.len());
         let last = self.note_time(lines(block).next_back());
         self.count_days((first, last), (block, before), &mut found.days);
-        let unfinished = !block.ends_with(b"\n") && !block.ends_with(b"\0");
-        let lines = newlines(block) + u64::from(unfinished);
+        let lines = newlines(block) + u64::from(is_unfinished(block));
         found.lines += lines;
         self.lines += lines;
         if self.chronology.guessed_too_late() { Err(Stop::YearsTooLate) } else { Ok(()) }
@@ -228,13 +227,17 @@ impl Scanner {
             && self.logins_after.is_none()
         {
             let read = days.entry(day).or_default();
-            read.lines += newlines(block) + u64::from(!block.ends_with(b"\n"));
+            read.lines += newlines(block) + u64::from(is_unfinished(block));
             read.last_line = read.last_line.max(last);
             return;
         }
         let mut time = before.last();
-        for line in lines(block) {
-            time = syslog::stamp(line).and_then(|stamp| before.resolve(stamp)).or(time);
+        for line in block.split_inclusive(|byte| *byte == b'\n') {
+            let stamp = lines(line).next().and_then(syslog::stamp);
+            time = stamp.and_then(|stamp| before.resolve(stamp)).or(time);
+            if !line.ends_with(b"\n") && !is_unfinished(line) {
+                continue;
+            }
             let Some(time) = time.filter(|time| self.logins_after.is_none_or(|s| *time > s)) else {
                 continue;
             };
@@ -365,6 +368,11 @@ impl Iterator for Candidates<'_> {
 /// its writer, leaves holes of them, and syslog never writes one.
 fn lines(block: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     block.split(|byte| matches!(byte, b'\n' | 0)).filter(|line| !line.is_empty())
+}
+
+/// Whether the last line has no end.
+fn is_unfinished(block: &[u8]) -> bool {
+    !block.ends_with(b"\n") && !block.ends_with(b"\0")
 }
 
 fn newlines(text: &[u8]) -> u64 {

@@ -77,6 +77,11 @@ proptest! {
             prop_assert_eq!(scanner.scan(block.bytes, block.position, &mut parts), Ok(()));
         }
         prop_assert_eq!(blocks.position(), text.len() as u64);
+        // A line with a wrong clock is looked at only where a block ends.
+        let lines = |findings: &mut Findings| -> u64 {
+            std::mem::take(&mut findings.days).values().map(|day| day.lines).sum()
+        };
+        prop_assert_eq!(lines(&mut parts), lines(&mut whole));
         prop_assert_eq!(parts, whole);
     }
 }
