@@ -28,6 +28,11 @@ impl Untrusted {
     pub fn for_terminal(&self) -> Cow<'_, str> {
         for_terminal(&self.0)
     }
+
+    /// For the text or a quoted attribute of a page: besides what a terminal must not see, markup.
+    pub fn for_html(&self) -> Cow<'_, str> {
+        for_html(&self.0)
+    }
 }
 
 /// Escapes `bytes` for a CSV field, like [`Untrusted::for_csv`].
@@ -38,6 +43,26 @@ pub fn for_csv(bytes: &[u8]) -> Cow<'_, str> {
 /// Escapes `bytes` for a terminal, like [`Untrusted::for_terminal`].
 pub fn for_terminal(bytes: &[u8]) -> Cow<'_, str> {
     escape(bytes, |c| c.is_control() || steers_text(c))
+}
+
+/// Escapes `bytes` for a page, like [`Untrusted::for_html`].
+pub fn for_html(bytes: &[u8]) -> Cow<'_, str> {
+    let shown = for_terminal(bytes);
+    if !shown.contains(['&', '<', '>', '"', '\'']) {
+        return shown;
+    }
+    let mut out = String::with_capacity(shown.len() + 16);
+    for c in shown.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(c),
+        }
+    }
+    Cow::Owned(out)
 }
 
 impl From<&[u8]> for Untrusted {
@@ -116,5 +141,14 @@ mod tests {
             assert!(shown.contains("\\x"), "{shown}");
             assert!(!shown.chars().any(|c| c.is_control() || steers_text(c)));
         }
+    }
+
+    #[test]
+    fn a_page_never_sees_markup_nor_what_could_steer_it() {
+        let page = |text: &str| Untrusted::from(text).for_html().into_owned();
+        assert_eq!(page("o'neil@example.org"), "o&#39;neil@example.org");
+        assert_eq!(page("</td><script>&\"x\""), "&lt;/td&gt;&lt;script&gt;&amp;&quot;x&quot;");
+        assert_eq!(page("a\u{202e}<b"), "a\\xe2\\x80\\xae&lt;b");
+        assert!(matches!(Untrusted::from("bob").for_html(), Cow::Borrowed("bob")));
     }
 }

@@ -4,6 +4,12 @@ pub mod attachment;
 pub mod json;
 pub mod summary;
 pub mod text;
+pub mod charts;
+pub mod html;
+mod numbers;
+pub mod palette;
+
+pub use numbers::grouped;
 
 use jiff::Zoned;
 use jiff::civil::Date;
@@ -66,19 +72,6 @@ impl Report {
     }
 }
 
-/// 12311 as `12,311`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// What of the CSV goes with the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attachment {
@@ -100,3 +93,11 @@ pub enum Attachment {
 
 /// Where the documentation is.
 pub const DOCUMENTATION: &str = "https://github.com/monozoide/MailLogSentinel/wiki";
+
+/// What `Errno 1` to `Errno 4` of the CSV mean.
+pub const ERRORS: [&str; 4] = [
+    "Host name not found",
+    "Server failed to respond",
+    "Server refused to answer",
+    "No name for the address, or not asked",
+];

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Attachment, DOCUMENTATION, Report, grouped};
+use super::numbers::size;
+use super::{Attachment, DOCUMENTATION, ERRORS, Report, grouped};
 use crate::untrusted::Untrusted;
 
 /// The widest line: what mail programs show without breaking it.
@@ -15,15 +16,6 @@ const RANK: usize = 6;
 const GAP: usize = 2;
 /// No column is made narrower than this.
 const NARROWEST: usize = 12;
-
-/// What `reverse_dns_status` means, by its number.
-const ERRORS: [&str; 5] = [
-    "",
-    "Host name not found",
-    "Server failed to respond",
-    "Server refused to answer",
-    "No name for the address, or not asked",
-];
 
 /// Writes the report; `summary` are the sentences after the banner.
 pub fn render(report: &Report, summary: &[String]) -> String {
@@ -104,7 +96,8 @@ fn list(what: &str, when: &str, rows: Vec<Vec<String>>) -> String {
 }
 
 fn reverse_dns(report: &Report, when: &str) -> String {
-    let errors = report.figures.reverse_dns.iter().zip(ERRORS).enumerate().skip(1);
+    let failures = report.figures.reverse_dns.iter().skip(1);
+    let errors = (1..).zip(failures.zip(ERRORS));
     let errors: Vec<_> = errors.filter(|(_, (count, _))| **count > 0).collect();
     let sum: u64 = errors.iter().map(|(_, (count, _))| **count).sum();
     let mut out = "\n--- Reverse DNS Lookup Failure Summary ---\n".to_owned();
@@ -153,22 +146,6 @@ fn end(report: &Report) -> String {
     }
     let _ = write!(out, "\nFor more details and documentation, visit: {DOCUMENTATION}\n");
     out
-}
-
-/// `241.1K`, as the former program wrote it.
-fn size(bytes: u64) -> String {
-    if bytes < 1024 {
-        return format!("{bytes}B");
-    }
-    let mut unit = 1024;
-    for name in ["K", "M", "G"] {
-        let tenths = (bytes * 10 + unit / 2) / unit;
-        if tenths < 10_240 {
-            return format!("{}.{}{name}", tenths / 10, tenths % 10);
-        }
-        unit *= 1024;
-    }
-    format!("{}G", bytes >> 30)
 }
 
 fn times(count: u64) -> String {
@@ -241,15 +218,6 @@ fn wrapped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_written_as_the_former_program_wrote_them() {
-        for (bytes, text) in [(0, "0B"), (1023, "1023B"), (1024, "1.0K"), (246_886, "241.1K")] {
-            assert_eq!(size(bytes), text);
-        }
-        assert_eq!(size(1024 * 1024 - 1), "1.0M");
-        assert_eq!(size(5 * 1024 * 1024 * 1024), "5.0G");
-    }
 
     #[test]
     fn what_is_too_wide_keeps_both_its_ends() {
