@@ -1,0 +1,290 @@
+//! What the template shows: every number written, every text escaped.
+
+use askama::Template;
+use jiff::tz::TimeZone;
+
+use crate::figures::{Attempts, Figures};
+use crate::report::charts::{Chart, Topic, WIDTH};
+use crate::report::html::Images;
+use crate::report::html::value::Value;
+use crate::report::numbers::{grouped, size};
+use crate::report::palette::{DAY, NIGHT, Palette};
+use crate::report::{Attachment, DOCUMENTATION, Report};
+use crate::untrusted::Untrusted;
+
+/// Room for a value that has half the page, and for one that has all of it, in letters: what does
+/// not fit into a line takes a second one, of a phone sometimes a third.
+const HALF: usize = 40;
+const FULL: usize = 56;
+
+/// All that `report.html` asks for.
+#[derive(Template)]
+#[template(path = "html/report.html")]
+pub(super) struct View<'a> {
+    pub(super) day: Palette,
+    pub(super) night: Palette,
+    /// A page that is kept as a file is forbidden to load anything.
+    pub(super) is_file: bool,
+    pub(super) version: &'static str,
+    pub(super) interval: Value,
+    pub(super) made_at: String,
+    pub(super) address: Value,
+    pub(super) host: Value,
+    pub(super) verdict: Option<Value>,
+    pub(super) sentences: Vec<Value>,
+    /// `today` or `on 2026-11-22`.
+    pub(super) when: String,
+    /// The total, and what it is spread over.
+    pub(super) counts: [Fact; 4],
+    pub(super) imported: Option<String>,
+    pub(super) pictures: Vec<Picture>,
+    pub(super) picture_width: u16,
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) lists: [List; 4],
+    pub(super) reverse_dns: ReverseDns,
+    pub(super) coverage: Vec<Fact>,
+    pub(super) csv: [Fact; 2],
+    pub(super) attachment: Value,
+    pub(super) documentation: &'a str,
+}
+
+/// A chart with its heading.
+pub(super) struct Picture {
+    pub(super) heading: &'static str,
+    pub(super) caption: &'static str,
+    pub(super) light: String,
+    pub(super) dark: String,
+    pub(super) alt: Value,
+}
+
+/// A pair of user and address.
+pub(super) struct Attempt {
+    pub(super) user: Value,
+    pub(super) address: Value,
+    pub(super) hostname: Option<Value>,
+    pub(super) country: Value,
+    pub(super) count: String,
+}
+
+/// A top ten.
+pub(super) struct List {
+    pub(super) heading: &'static str,
+    pub(super) rows: Vec<(Value, String)>,
+}
+
+/// How the names of addresses failed to be found.
+pub(super) struct ReverseDns {
+    pub(super) total: String,
+    /// Number, explanation and count.
+    pub(super) errors: Vec<(usize, &'static str, String)>,
+    /// What to say if there are none.
+    pub(super) none: &'static str,
+}
+
+/// A line of name and value.
+pub(super) struct Fact {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+    /// What to do about it; the value is then shown in red.
+    pub(super) alarm: Option<&'static str>,
+}
+
+impl Picture {
+    /// `sources` are the light and the dark picture.
+    pub(super) fn new(chart: &Chart, [light, dark]: [String; 2]) -> Self {
+        let heading = match chart.topic {
+            Topic::Hours => "By hour",
+            Topic::Days => "By day",
+            Topic::Countries => "By country",
+            Topic::Networks => "By network",
+        };
+        Self { heading, caption: chart.caption, light, dark, alt: Value::whole(&chart.alt) }
+    }
+}
+
+impl<'a> View<'a> {
+    /// Writes and escapes all of it.
+    pub(super) fn new(
+        report: &'a Report,
+        summary: &[String],
+        pictures: Vec<Picture>,
+        images: Images,
+    ) -> Self {
+        let figures = &report.figures;
+        let when = if report.is_today { "today".to_owned() } else { format!("on {}", report.day) };
+        let mut sentences = summary.iter().map(|sentence| Value::whole(sentence));
+        Self {
+            day: DAY,
+            night: NIGHT,
+            is_file: images == Images::Inline,
+            version: env!("CARGO_PKG_VERSION"),
+            interval: Value::plain(&report.interval, FULL),
+            made_at: report.made_at.strftime("%Y-%m-%d %H:%M").to_string(),
+            address: Value::plain(&report.address, FULL),
+            host: Value::plain(&report.host, FULL),
+            verdict: sentences.next(),
+            sentences: sentences.collect(),
+            when,
+            counts: [
+                Fact::plain("Total attempts", grouped(figures.total)),
+                Fact::plain("Addresses", grouped(figures.addresses)),
+                Fact::plain("Known networks", grouped(figures.networks)),
+                Fact::plain("User names", grouped(figures.accounts)),
+            ],
+            imported: imported_of(figures),
+            pictures,
+            picture_width: WIDTH,
+            attempts: figures.attempts.iter().map(Attempt::new).collect(),
+            lists: lists(figures),
+            reverse_dns: ReverseDns::new(figures.reverse_dns),
+            coverage: coverage(report),
+            csv: [
+                Fact::plain("Total CSV file size", size(report.csv_bytes)),
+                Fact::plain("Total CSV lines", grouped(report.csv_lines)),
+            ],
+            attachment: Value::whole(&attachment(report)),
+            documentation: DOCUMENTATION,
+        }
+    }
+}
+
+impl Attempt {
+    fn new(attempts: &Attempts) -> Self {
+        Self {
+            user: name(attempts.user.as_ref(), FULL),
+            address: Value::plain(&attempts.address, FULL),
+            hostname: attempts.hostname.as_ref().map(|name| Value::untrusted(name, FULL)),
+            country: Value::plain(&attempts.country, 12),
+            count: grouped(attempts.count),
+        }
+    }
+}
+
+impl ReverseDns {
+    fn new(counts: [u64; 5]) -> Self {
+        const EXPLAINED: [&str; 4] = [
+            "Host name not found",
+            "Server failed to respond",
+            "Server refused to answer",
+            "No name on record for the address",
+        ];
+        let failures = counts.iter().skip(1);
+        let total = failures.clone().fold(0u64, |sum, count| sum.saturating_add(*count));
+        let errors = (1..).zip(EXPLAINED).zip(failures).filter(|(_, count)| **count > 0);
+        Self {
+            total: grouped(total),
+            errors: errors.map(|((number, why), count)| (number, why, grouped(*count))).collect(),
+            none: match counts {
+                [0, ..] => "No address was looked up.",
+                _ => "Every address had a name.",
+            },
+        }
+    }
+}
+
+impl Fact {
+    fn plain(name: &'static str, value: String) -> Self {
+        Self { name, value, alarm: None }
+    }
+}
+
+fn name(text: Option<&Untrusted>, room: usize) -> Value {
+    text.map_or_else(|| Value::plain("unknown", room), |text| Value::untrusted(text, room))
+}
+
+fn imported_of(figures: &Figures) -> Option<String> {
+    let which = match figures.imported {
+        0 => return None,
+        all if all == figures.total => "All of these".to_owned(),
+        some => format!("{} of these", grouped(some)),
+    };
+    Some(format!(
+        "{which} were taken over from the CSV of the former program, which did not tell failed \
+         logins from successful ones: some may be successful logins."
+    ))
+}
+
+fn lists(figures: &Figures) -> [List; 4] {
+    let named = |rows: &[(Option<Untrusted>, u64)]| {
+        rows.iter().map(|(text, count)| (name(text.as_ref(), HALF), grouped(*count))).collect()
+    };
+    let countries =
+        figures.countries.iter().map(|(code, count)| (Value::plain(code, HALF), grouped(*count)));
+    let numbers = figures.numbers.iter().map(|(number, count)| {
+        let number = number.map_or("unknown".to_owned(), |number| number.to_string());
+        (Value::plain(&number, HALF), grouped(*count))
+    });
+    [
+        List { heading: "usernames", rows: named(&figures.users) },
+        List { heading: "countries", rows: countries.collect() },
+        List { heading: "ASO", rows: named(&figures.organisations) },
+        List { heading: "ASN", rows: numbers.collect() },
+    ]
+}
+
+fn coverage(report: &Report) -> Vec<Fact> {
+    let coverage = &report.figures.coverage;
+    let zone: &TimeZone = report.made_at.time_zone();
+    let last = coverage.last_line.map_or("none".to_owned(), |time| {
+        time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    });
+    let unread = coverage.lines == 0;
+    let mut facts = vec![
+        Fact {
+            name: "Lines read",
+            value: grouped(coverage.lines),
+            alarm: unread.then_some("Nothing was read: these numbers cannot be trusted."),
+        },
+        Fact {
+            name: "Look like logins, but matched nothing",
+            value: grouped(coverage.puzzles),
+            alarm: (coverage.puzzles > 0).then_some(
+                "Failed logins may be among them. “maillogsentinel explain --missed” shows them.",
+            ),
+        },
+    ];
+    if coverage.logins > 0 {
+        facts.push(Fact::plain("Messages by users who logged in", grouped(coverage.logins)));
+    }
+    facts.push(Fact::plain("Last event", last));
+    facts
+}
+
+fn attachment(report: &Report) -> String {
+    match &report.attachment {
+        Attachment::Full(name) => format!("Please see attached: {name}"),
+        Attachment::Day { name, too_large: false } => {
+            format!("Please see attached: {name} (the rows of {} only)", report.day)
+        }
+        Attachment::Day { name, too_large: true } => format!(
+            "Please see attached: {name} (the rows of {} only; the whole CSV is too large to send)",
+            report.day
+        ),
+        Attachment::None { because: None } => "Nothing is attached.".to_owned(),
+        Attachment::None { because: Some(why) } => format!("Nothing is attached: {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reverse_dns_tells_only_the_errors_there_were() {
+        let told = ReverseDns::new([5, 1_000, 0, 0, 7]);
+        assert_eq!(told.total, "1,007");
+        let errors: Vec<_> = told.errors.iter().map(|(number, ..)| *number).collect();
+        assert_eq!(errors, [1, 4]);
+        assert_eq!(ReverseDns::new([5, 0, 0, 0, 0]).none, "Every address had a name.");
+        assert_eq!(ReverseDns::new([0; 5]).none, "No address was looked up.");
+    }
+
+    #[test]
+    fn imported_rows_are_told_apart() {
+        let told =
+            |imported, total| imported_of(&Figures { total, imported, ..Figures::default() });
+        assert_eq!(told(0, 5), None);
+        assert!(told(1_200, 5_000).is_some_and(|told| told.starts_with("1,200 of these were")));
+        assert!(told(5, 5).is_some_and(|told| told.starts_with("All of these were")));
+    }
+}
