@@ -208,6 +208,23 @@ fn today_is_called_today_and_imported_rows_are_told() {
 }
 
 #[test]
+fn without_a_usual_the_chart_does_not_speak_of_it() {
+    let mut report = samples::full();
+    report.figures.hours.iter_mut().for_each(|hour| hour.usual_hundredths = None);
+    assert!(text(&report).contains("By hour Failures in each hour"));
+    assert!(text(&samples::full()).contains("By hour Grey: usual"));
+}
+
+#[test]
+fn a_chart_without_numbers_is_left_out() {
+    let mut report = samples::full();
+    report.figures.hours.clear();
+    report.figures.days.clear();
+    assert_eq!(mail(&report).images.len(), 4);
+    assert!(!text(&report).contains("By hour"));
+}
+
+#[test]
 fn the_same_report_is_the_same_page() {
     let report = samples::full();
     let (one, other) = (mail(&report), mail(&report));

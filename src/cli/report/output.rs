@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::compose::Composed;
+use crate::report::html::{self, Images};
 use crate::report::{json, text};
 
 /// How a report is written.
@@ -41,7 +42,8 @@ pub(super) fn write(composed: &Composed, output: &Path) -> anyhow::Result<()> {
     let bytes = match Form::of(output).map_err(anyhow::Error::msg)? {
         Form::Text => text::render(report, summary).into_bytes(),
         Form::Json => json::render(report, summary).into_bytes(),
-        Form::Html | Form::Message => anyhow::bail!("not built yet in this version"),
+        Form::Html => html::page(report, summary, Images::Inline).html.into_bytes(),
+        Form::Message => anyhow::bail!("not built yet in this version"),
     };
     let cannot = || format!("cannot write {}", output.display());
     if output == Path::new("-") {
