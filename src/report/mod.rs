@@ -1,5 +1,10 @@
 //! The daily report: what there is to say of a day, and the forms it is said in.
 
+pub mod address;
+mod encoding;
+pub mod message;
+pub mod send;
+
 use jiff::Zoned;
 use jiff::civil::Date;
 

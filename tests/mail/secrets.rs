@@ -1,0 +1,1 @@
+//! TLS and logins: who is trusted, and what is never sent in the open.
