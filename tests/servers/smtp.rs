@@ -37,7 +37,12 @@ type Answers = Vec<(String, String)>;
 impl Smtp {
     /// A polite server, but for these answers. The first that fits is taken.
     pub(crate) fn new(answers: &[(&str, &str)]) -> Self {
-        Self::start(answers, None, false)
+        Self::start("127.0.0.1", answers, None, false)
+    }
+
+    /// The same on another address of this machine.
+    pub(crate) fn on(address: &str, answers: &[(&str, &str)]) -> Self {
+        Self::start(address, answers, None, false)
     }
 
     /// One that has TLS: from the start, or after STARTTLS.
@@ -53,13 +58,18 @@ impl Smtp {
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(chain.collect(), PrivateKeyDer::from_pem_file(key).unwrap());
-        Self::start(answers, Some(Arc::new(config.unwrap())), at_once)
+        Self::start("127.0.0.1", answers, Some(Arc::new(config.unwrap())), at_once)
     }
 
-    fn start(answers: &[(&str, &str)], tls: Option<Arc<ServerConfig>>, at_once: bool) -> Self {
+    fn start(
+        address: &str,
+        answers: &[(&str, &str)],
+        tls: Option<Arc<ServerConfig>>,
+        at_once: bool,
+    ) -> Self {
         let answers: Answers =
             answers.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-        Self::raw(move |stream, heard| {
+        Self::raw_on(address, move |stream, heard| {
             let talk = |mut stream: &mut dyn Both, greet, mark: &str| {
                 Talk { answers: &answers, heard, mark, tls: tls.is_some() }.run(&mut stream, greet)
             };
@@ -75,7 +85,14 @@ impl Smtp {
 
     /// Does with each connection what `serve` does.
     pub(crate) fn raw(serve: impl Fn(TcpStream, &Mutex<Heard>) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::raw_on("127.0.0.1", serve)
+    }
+
+    fn raw_on(
+        address: &str,
+        serve: impl Fn(TcpStream, &Mutex<Heard>) + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((address, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::<Mutex<Heard>>::default();
         let (kept, serve) = (Arc::clone(&heard), Arc::new(serve));

@@ -101,6 +101,5 @@ pub fn send(
 ) -> Result<Sent, SendError> {
     let mut session = Session::open(server, stop)?;
     let result = session.deliver((from, to), message);
-    session.quit();
-    result
+    session.end(result)
 }

@@ -54,10 +54,10 @@ impl<'a> Session<'a> {
             stop,
             end: now + server.timeout * 20,
         };
-        let greeted = session.greet();
-        // A server that we cannot use gets a goodbye, too.
-        greeted.inspect_err(|_| session.quit())?;
-        Ok(session)
+        match session.greet() {
+            Ok(()) => Ok(session),
+            Err(error) => session.end(Err(error)),
+        }
     }
 
     fn greet(&mut self) -> Result<(), SendError> {
@@ -277,12 +277,16 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Says goodbye, and does not mind if the server does not answer.
-    pub(super) fn quit(&mut self) {
-        self.wire.set_deadline(self.in_time(GOODBYE));
-        let _ = self.wire.write_all(b"QUIT\r\n").and_then(|()| self.wire.flush());
-        let _ = self.replies.next(&mut self.wire);
+    /// Says goodbye to a server that still listens; what it answers does not matter.
+    pub(super) fn end<T>(mut self, result: Result<T, SendError>) -> Result<T, SendError> {
+        use SendError::{Stopped, Unknown, Unreachable};
+        if !matches!(result, Err(Stopped { .. } | Unknown { .. } | Unreachable { .. })) {
+            self.wire.set_deadline(self.in_time(GOODBYE));
+            let _ = self.wire.write_all(b"QUIT\r\n").and_then(|()| self.wire.flush());
+            let _ = self.replies.next(&mut self.wire);
+        }
         self.wire.close();
+        result
     }
 
     /// Sends a command that must be answered with yes.
