@@ -2,6 +2,7 @@
 
 mod ini;
 mod keys;
+mod report;
 mod sample;
 mod sections;
 mod value;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 pub use ini::read as read_ini;
 pub use keys::{KEYS, Key};
+pub use report::{AttachCsv, Report, Smtp};
 pub use sample::sample;
 pub use sections::{Config, Databases, Detect, Dns, General, MailLog, NameCache, Paths};
 pub use value::{Kind, Value};
@@ -256,6 +258,7 @@ impl Reader {
         Config {
             paths: self.paths(),
             after_extraction: self.flag("report", "after_extraction"),
+            report: self.report(),
             general: General {
                 log_level: match self.text("general", "log_level").as_str() {
                     "DEBUG" => log::LevelFilter::Debug,

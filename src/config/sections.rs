@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::report::Report;
+
 /// A checked configuration; each stage gets its own section of it.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -17,6 +19,8 @@ pub struct Config {
     pub detect: Detect,
     /// Whether each run that found something is to mail a summary.
     pub after_extraction: bool,
+    /// The mailed report.
+    pub report: Report,
     /// How names are looked up; `None`: not at all.
     pub dns: Option<Dns>,
     /// How long they are remembered.
