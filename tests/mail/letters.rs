@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{addresses, letter};
 
-fn read(message: &[u8]) -> Value {
+pub(crate) fn read(message: &[u8]) -> Value {
     let mut python = Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/mail/read.py"))
         .stdin(Stdio::piped())
@@ -30,7 +30,7 @@ fn header<'a>(read: &'a Value, name: &str) -> &'a str {
 }
 
 /// All that a letter may have.
-fn full() -> Letter {
+pub(crate) fn full() -> Letter {
     let image = |name| Image { name, png: (0..=255).cycle().take(10_000).collect() };
     Letter {
         html: Some(Page {

@@ -8,10 +8,13 @@
 
 #[path = "../servers/smtp.rs"]
 mod smtp;
+#[path = "../servers/postfix.rs"]
+mod postfix;
 
 mod letters;
 mod answers;
 mod secrets;
+mod real;
 
 use std::time::Duration;
 

@@ -13,19 +13,19 @@ use crate::{deliver, server};
 const TO: [&str; 1] = ["a@example.org"];
 
 /// An authority, and certificates that it signed.
-struct Authority {
+pub(crate) struct Authority {
     folder: TempDir,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let new = Self { folder: TempDir::new().unwrap() };
         new.openssl("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=Test -keyout ca.key -out ca.pem");
         new
     }
 
     /// A certificate and its key.
-    fn sign(&self, name: &str, days: i32) -> (PathBuf, PathBuf) {
+    pub(crate) fn sign(&self, name: &str, days: i32) -> (PathBuf, PathBuf) {
         let extensions = format!("subjectAltName={name}\nbasicConstraints=CA:FALSE\n");
         std::fs::write(self.path("extensions"), extensions).unwrap();
         self.openssl("req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=server -keyout key.pem -out request.pem");
@@ -49,13 +49,13 @@ impl Authority {
     }
 
     /// How somebody who trusts it reaches a server.
-    fn trusted(&self, port: u16, security: Security) -> Server {
+    pub(crate) fn trusted(&self, port: u16, security: Security) -> Server {
         let authorities = Authorities::File(self.path("ca.pem"));
         Server { host: "localhost".into(), security, authorities, ..server(port) }
     }
 }
 
-fn pair(paths: &(PathBuf, PathBuf)) -> (&Path, &Path) {
+pub(crate) fn pair(paths: &(PathBuf, PathBuf)) -> (&Path, &Path) {
     (&paths.0, &paths.1)
 }
 
