@@ -146,11 +146,13 @@ impl Postfix {
         let owned = Command::new("chown").arg("postfix").arg(folder.path().join("data")).status();
         assert!(owned.unwrap().success());
         drop((first, second));
-        // The kernel ends unshare with this thread, and all of Postfix with unshare.
+        // The kernel ends unshare with this thread, the shell with unshare, and all else with the shell,
+        // for it is the first process of the namespace. Postfix in its place would not be told: it
+        // changes users, and that cancels the order.
         let mut process = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork"])
             .args(["--kill-child", "--mount-proc", "sh", "-c"])
-            .arg("dovecot -c $0/dovecot.conf && exec postfix -c $0 start-fg")
+            .arg("dovecot -c $0/dovecot.conf && postfix -c $0 start-fg; exit $?")
             .arg(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -196,6 +198,13 @@ impl Drop for Postfix {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        // Its files can be removed once nobody writes any.
+        let ended = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+            && ended.elapsed() < Duration::from_secs(20)
+        {
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
