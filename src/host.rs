@@ -70,6 +70,18 @@ impl Host {
         full_name(&self.name, &hosts)
     }
 
+    /// The name of the user this runs as, or the number if passwd(5) has none.
+    pub fn user(&self) -> String {
+        let number = rustix::process::geteuid().as_raw().to_string();
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let name = users.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)? == number).then(|| name.to_owned())
+        });
+        name.unwrap_or(number)
+    }
+
     /// The address that the machine reaches others by, if it has a way to any.
     pub fn address(&self) -> Option<IpAddr> {
         // Nothing is sent: connecting a datagram socket asks the kernel for the route only. The

@@ -8,6 +8,7 @@ use log::LevelFilter;
 
 use super::args::Args;
 use super::progress::Bar;
+use super::report;
 use crate::config::{Config, Note};
 use crate::exit::Status;
 use crate::host::Host;
@@ -27,19 +28,33 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
     if config.detect.dovecot {
         log::warn!("Dovecot's own logins are not read yet in this version; Postfix's are");
     }
-    if config.report.after_extraction {
-        log::warn!("`after_extraction` is not built yet in this version: nothing is mailed");
-    }
     host.dies_at_once.store(false, Ordering::Relaxed);
     let done = pipeline::run(host, config, &mut bar);
     bar.clear();
     let status = match done {
-        Ok(summary) => finish(&summary, args, started.elapsed()),
+        Ok(summary) => {
+            let status = finish(&summary, args, started.elapsed());
+            if mail(&summary, host, config) { status } else { Status::Failed }
+        }
         Err(error) => refuse(&error),
     };
     log::info!("=== End of MailLogSentinel execution ===");
     let log_failed = log_failed.load(Ordering::Relaxed);
     if log_failed && status == Status::Done { Status::Failed } else { status }
+}
+
+/// Mails what is to be mailed after a run; whether that went well.
+fn mail(summary: &Summary, host: &Host, config: &Config) -> bool {
+    let done = if summary.interrupted {
+        Ok(())
+    } else if config.after_extraction && summary.failures > 0 {
+        report::after_extraction(host, config)
+    } else if summary.reports_wait {
+        report::send_late(host, config)
+    } else {
+        Ok(())
+    };
+    done.inspect_err(|error| log::error!("{}", report::in_one(error))).is_ok()
 }
 
 /// Opens the operational log; what it gives becomes true if the log cannot be written.

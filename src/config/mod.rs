@@ -2,6 +2,7 @@
 
 mod ini;
 mod keys;
+mod report;
 mod sample;
 mod sections;
 mod value;
@@ -13,10 +14,9 @@ use std::time::Duration;
 
 pub use ini::read as read_ini;
 pub use keys::{KEYS, Key};
+pub use report::{AttachCsv, Report, Smtp};
 pub use sample::sample;
-pub use sections::{
-    AttachCsv, Config, Databases, Detect, Dns, General, MailLog, NameCache, Paths, Report, Smtp,
-};
+pub use sections::{Config, Databases, Detect, Dns, General, MailLog, NameCache, Paths};
 pub use value::{Kind, Value};
 
 use ini::Entry;
@@ -257,8 +257,10 @@ impl Reader {
         };
         Config {
             paths: self.paths(),
+            after_extraction: self.flag("report", "after_extraction"),
             report: self.report(),
-            extraction_schedule: self.filled("systemd", "extraction_schedule"),
+            extraction_schedule: Some(self.text("systemd", "extraction_schedule"))
+                .filter(|text| !text.is_empty()),
             general: General {
                 log_level: match self.text("general", "log_level").as_str() {
                     "DEBUG" => log::LevelFilter::Debug,
@@ -283,35 +285,6 @@ impl Reader {
             countries: self.databases("geolocation", ("country_db_path", "country_db_url")),
             networks: self.databases("ASN_ASO", ("asn_db_path", "asn_db_url")),
         }
-    }
-
-    fn report(&self) -> Report {
-        Report {
-            email: self.texts("report", "email"),
-            subject_prefix: self.text("report", "subject_prefix"),
-            sender: self.texts("report", "sender_override").into_iter().next(),
-            html: self.flag("report", "html"),
-            after_extraction: self.flag("report", "after_extraction"),
-            attach_csv: match self.text("report", "attach_csv").as_str() {
-                "none" => AttachCsv::None,
-                "today" => AttachCsv::Today,
-                _ => AttachCsv::Full,
-            },
-            attach_max_bytes: self.number("report", "attach_max_bytes"),
-            smtp: Smtp {
-                host: self.text("report", "smtp_host"),
-                port: u16::try_from(self.number("report", "smtp_port")).unwrap_or(25),
-                security: self.text("report", "smtp_security"),
-                user: self.filled("report", "smtp_user"),
-                password: self.filled("report", "smtp_password"),
-                password_file: self.path("report", "smtp_password_file"),
-            },
-        }
-    }
-
-    /// A text, unless it is empty.
-    fn filled(&self, section: &'static str, name: &'static str) -> Option<String> {
-        Some(self.text(section, name)).filter(|text| !text.is_empty())
     }
 
     fn dns(&self) -> Dns {

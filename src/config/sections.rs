@@ -1,11 +1,12 @@
 //! The checked configuration, section by section, as the rest of the program uses it.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+
+use super::report::Report;
 
 /// A checked configuration; each stage gets its own section of it.
 #[derive(Clone, Debug)]
@@ -16,9 +17,11 @@ pub struct Config {
     pub general: General,
     /// What counts.
     pub detect: Detect,
-    /// The daily report and its delivery.
+    /// Whether each run that found something is to mail a summary.
+    pub after_extraction: bool,
+    /// The mailed report.
     pub report: Report,
-    /// When the extraction is to run, as older configurations say it.
+    /// When the log is read, as older configurations say it.
     pub extraction_schedule: Option<String>,
     /// How names are looked up; `None`: not at all.
     pub dns: Option<Dns>,
@@ -76,63 +79,6 @@ pub struct Detect {
     pub dovecot: bool,
     /// Networks that are never recorded.
     pub ignore_networks: Vec<IpNet>,
-}
-
-/// Section `[report]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// Who gets it.
-    pub email: Vec<String>,
-    /// What its subject starts with.
-    pub subject_prefix: String,
-    /// Its sender; `None` means user@fqdn.
-    pub sender: Option<String>,
-    /// Whether it has an HTML part.
-    pub html: bool,
-    /// Whether each run that found something is to mail a summary.
-    pub after_extraction: bool,
-    /// Which rows of the CSV are attached.
-    pub attach_csv: AttachCsv,
-    /// Past this size only the reported day's rows are attached.
-    pub attach_max_bytes: u64,
-    /// The server that takes the report.
-    pub smtp: Smtp,
-}
-
-/// Which rows of the CSV are attached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttachCsv {
-    /// All.
-    Full,
-    /// Those of the reported day.
-    Today,
-    /// None.
-    None,
-}
-
-/// The server that takes the report.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Smtp {
-    /// Its name or address.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// How the connection is encrypted: `none`, `starttls` or `tls`.
-    pub security: String,
-    /// The user to log in there as.
-    pub user: Option<String>,
-    /// The password.
-    pub password: Option<String>,
-    /// A file that holds the password.
-    pub password_file: Option<PathBuf>,
-}
-
-/// Without the password.
-impl fmt::Debug for Smtp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port, security, user, .. } = self;
-        write!(f, "{host}:{port} {security} {user:?}")
-    }
 }
 
 /// Section `[dns]`.

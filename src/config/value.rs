@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
+use crate::report::address::Address;
+
 /// What values a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -139,25 +141,14 @@ fn mail_logs(texts: Vec<String>) -> Result<Vec<String>, String> {
 
 /// An address that can stand in a mail header as it is; the mail server judges the rest.
 fn addresses(texts: Vec<String>, kind: Kind) -> Result<Vec<String>, String> {
-    let plausible = |text: &str| {
-        let dot_atom = |part: &str| {
-            !part.is_empty()
-                && !part
-                    .chars()
-                    .any(|c| c.is_whitespace() || c.is_control() || "<>()[]:;@\\,\"".contains(c))
-        };
-        let local = text.rsplit_once('@').is_none_or(|(local, domain)| {
-            dot_atom(local) && (dot_atom(domain) || domain.starts_with('['))
-        });
-        // A local account, such as root, needs no domain.
-        local && (text.contains('@') || dot_atom(text))
-    };
+    // A local account, such as root, needs no domain.
+    let plausible = |text: &str| Address::parse(text, "localhost").is_some();
     match kind {
         Kind::Address if texts.len() > 1 || !texts.iter().all(|t| plausible(t)) => {
-            Err("an e-mail address such as postmaster@example.org".into())
+            Err("an e-mail address such as postmaster@example.org, in ASCII".into())
         }
         _ if !texts.iter().all(|t| plausible(t)) => {
-            Err("e-mail addresses such as postmaster@example.org, comma separated".into())
+            Err("e-mail addresses such as postmaster@example.org, in ASCII, comma separated".into())
         }
         _ => Ok(texts),
     }
@@ -232,6 +223,8 @@ mod tests {
             (Kind::Number { least: 0, most: u64::MAX }, "-1"),
             (Kind::OneOf(&["none", "tls"]), "ssl"),
             (Kind::Addresses, "a b@example.org"),
+            (Kind::Addresses, "a@größe.example"),
+            (Kind::Address, "a@[x\r\nBcc: y]"),
             (Kind::Addresses, "a@example.org\nBcc: x@example.org"),
             (Kind::Address, "a@example.org, b@example.org"),
             (Kind::Networks, "192.0.2.0/33"),

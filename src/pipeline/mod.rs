@@ -51,6 +51,8 @@ pub struct Summary {
     pub errors: Vec<String>,
     /// What is worth knowing.
     pub warnings: Vec<String>,
+    /// Whether reports wait for a server that takes them.
+    pub reports_wait: bool,
     /// The run was asked to end before it was done.
     pub interrupted: bool,
 }
@@ -112,6 +114,7 @@ pub fn run(host: &Host, config: &Config, progress: &mut dyn Progress) -> Result<
     if run.summary.errors.is_empty() {
         run.store.end_takeover()?;
     }
+    run.summary.reports_wait = !run.store.outbox()?.is_empty();
     run.summary.interrupted = stop();
     Ok(run.summary)
 }

@@ -8,6 +8,10 @@ pub mod charts;
 pub mod html;
 mod numbers;
 pub mod palette;
+pub mod address;
+mod encoding;
+pub mod message;
+pub mod send;
 
 pub use numbers::grouped;
 

@@ -15,7 +15,6 @@ use crate::store::Store;
 pub(super) struct Composed {
     pub(super) report: Report,
     pub(super) summary: Vec<String>,
-    #[expect(dead_code, reason = "for the message, which is not built yet")]
     pub(super) file: Option<Vec<u8>>,
 }
 

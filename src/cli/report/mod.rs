@@ -1,6 +1,7 @@
 //! `--report`: reads what is new, and tells of a day.
 
 mod compose;
+mod deliver;
 mod interval;
 mod output;
 
@@ -56,17 +57,38 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
     if log_failed && status == Status::Done { Status::Failed } else { status }
 }
 
+pub(super) use deliver::send_late;
+
+/// Mails what a plain run found, if that is wanted.
+pub(super) fn after_extraction(host: &Host, config: &Config) -> anyhow::Result<()> {
+    let today = (host.now)().to_zoned(host.zone.clone()).date();
+    let composed = compose::report(host, config, (today, Vec::new()))?;
+    deliver::mail(host, config, &composed)
+}
+
+/// An error with its causes; hints last.
+pub(super) fn in_one(error: &anyhow::Error) -> String {
+    let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
+    let texts = causes.iter().map(|text| text.split("\n  hint: ").next().unwrap_or_default());
+    let hints =
+        causes.iter().filter_map(|text| text.split_once("\n  hint: ")).map(|(_, hint)| hint);
+    let text = texts.rev().collect::<Vec<_>>().join("; ");
+    hints.fold(text, |text, hint| format!("{text}\n  hint: {hint}"))
+}
+
 /// Makes the report and takes it where it was asked for.
 fn tell(host: &Host, args: &Args, config: &Config, (day, errors): (Date, Vec<String>)) -> Status {
     let could_not_read = !errors.is_empty();
     let done =
         compose::report(host, config, (day, errors)).and_then(|composed| match &args.output {
-            Some(output) => output::write(&composed, output),
-            None => anyhow::bail!("mailing reports is not built yet in this version; use --output"),
+            Some(output) => output::write(&composed, output, || {
+                deliver::letter(host, config, &composed).to_bytes()
+            }),
+            None => deliver::mail(host, config, &composed),
         });
     match done {
         Err(error) => {
-            log::error!("{error:#}");
+            log::error!("{}", in_one(&error));
             Status::Failed
         }
         Ok(()) if could_not_read => Status::Failed,

@@ -37,13 +37,17 @@ impl Form {
 }
 
 /// Writes it; a file is replaced in one step.
-pub(super) fn write(composed: &Composed, output: &Path) -> anyhow::Result<()> {
+pub(super) fn write(
+    composed: &Composed,
+    output: &Path,
+    message: impl FnOnce() -> Vec<u8>,
+) -> anyhow::Result<()> {
     let Composed { report, summary, .. } = composed;
     let bytes = match Form::of(output).map_err(anyhow::Error::msg)? {
         Form::Text => text::render(report, summary).into_bytes(),
         Form::Json => json::render(report, summary).into_bytes(),
         Form::Html => html::page(report, summary, Images::Inline).html.into_bytes(),
-        Form::Message => anyhow::bail!("not built yet in this version"),
+        Form::Message => message(),
     };
     let cannot = || format!("cannot write {}", output.display());
     if output == Path::new("-") {

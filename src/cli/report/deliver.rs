@@ -1,0 +1,154 @@
+//! Mails reports: each is kept in the store until a server has taken it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use super::compose::Composed;
+use crate::config::Config;
+use crate::host::Host;
+use crate::report::address::Address;
+use crate::report::html::{self, Images};
+use crate::report::message::{File, Letter, message_id};
+use crate::report::send::{self, SendError, Server};
+use crate::report::{Attachment, text};
+use crate::store::lock::Lock;
+use crate::store::outbox::Waiting;
+use crate::store::{Store, StoreError};
+
+/// Another run may hold the lock for a moment.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The report as a message.
+pub(super) fn letter(host: &Host, config: &Config, composed: &Composed) -> Letter {
+    let Composed { report, summary, file } = composed;
+    let subject = format!("{} {}", config.report.subject_prefix, report.subject());
+    let page = config.report.html.then(|| html::page(report, summary, Images::ContentIds));
+    let name = match &report.attachment {
+        Attachment::Full(name) | Attachment::Day { name, .. } => Some(name.clone()),
+        Attachment::None { .. } => None,
+    };
+    let attachment = name.zip(file.clone()).map(|(name, bytes)| {
+        // What gzip(1) writes starts so, and no CSV does.
+        let packed = bytes.starts_with(&[0x1f, 0x8b]);
+        let content_type = if packed { "application/gzip" } else { "text/csv; charset=utf-8" };
+        File { name, content_type, bytes }
+    });
+    Letter {
+        from: config.report.sender(&host.user(), &report.host),
+        to: config.report.recipients(&report.host),
+        subject: subject.trim().to_owned(),
+        date: report.made_at.clone(),
+        message_id: message_id(&format!("{} {}", report.day, report.made_at), &report.host),
+        text: text::render(report, summary),
+        html: page,
+        attachment,
+    }
+}
+
+/// Mails a report: first keeps it, then sends all that waits.
+pub(super) fn mail(host: &Host, config: &Config, composed: &Composed) -> anyhow::Result<()> {
+    let letter = letter(host, config, composed);
+    if letter.to.is_empty() {
+        bail!(
+            "the report has no recipient\n  hint: set `email` in section [report], or use --output"
+        );
+    }
+    let _lock = lock(config)?;
+    let mut store = Store::open(&config.paths.state_dir)?;
+    let to: Vec<_> = letter.to.iter().map(ToString::to_string).collect();
+    let envelope = (letter.from.as_str(), to.as_slice());
+    let kept =
+        store.put_in_outbox(composed.report.day, envelope, &letter.to_bytes(), (host.now)())?;
+    for day in kept.1 {
+        log::error!("The report for {day} could not be delivered for too long: it is dropped");
+    }
+    send_all(&mut store, host, config)
+}
+
+/// Sends what earlier runs could not, if there is anything.
+pub(in crate::cli) fn send_late(host: &Host, config: &Config) -> anyhow::Result<()> {
+    let _lock = lock(config)?;
+    send_all(&mut Store::open(&config.paths.state_dir)?, host, config)
+}
+
+fn lock(config: &Config) -> Result<Lock, StoreError> {
+    let started = Instant::now();
+    loop {
+        match Lock::take(&config.paths.state_dir) {
+            Err(StoreError::Locked { .. }) if started.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Sends what waits, the oldest first; fails unless every recipient has everything.
+fn send_all(store: &mut Store, host: &Host, config: &Config) -> anyhow::Result<()> {
+    let waiting = store.outbox()?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let server =
+        config.report.smtp.server(&host.full_name()).map_err(|note| anyhow::anyhow!("{note}"))?;
+    let mut trouble = None;
+    for report in waiting {
+        match send_one(store, host, (&server, &report)) {
+            Ok(refused) => trouble = refused.or(trouble),
+            Err(error) => {
+                let left = store.outbox()?.len();
+                let plural = if left == 1 { "report is" } else { "reports are" };
+                return Err(
+                    error.context(format!("{left} {plural} kept, and sent by the next run"))
+                );
+            }
+        }
+    }
+    trouble.map_or(Ok(()), |what| bail!(what))
+}
+
+/// Sends one report; gives what is to be told of recipients that were refused.
+fn send_one(
+    store: &mut Store,
+    host: &Host,
+    (server, report): (&Server, &Waiting),
+) -> anyhow::Result<Option<String>> {
+    let address = |text: &String| Address::parse(text, "localhost");
+    let to: Vec<_> = report.recipients.iter().filter_map(address).collect();
+    let from = address(&report.sender).context("a report in the store has no sender")?;
+    let message = store.message(report.id)?;
+    let sent = match send::send(server, (&from, &to), &message, &|| host.stopping()) {
+        Ok(sent) => sent,
+        Err(error) => {
+            let hint = error.hint().map_or(String::new(), |hint| format!("\n  hint: {hint}"));
+            let text = match &error {
+                SendError::Unknown { .. } => format!(
+                    "{error}; it is sent again under the same Message-ID, so that a second copy can \
+                     be told"
+                ),
+                _ => error.to_string(),
+            };
+            store.keep_in_outbox(report.id, &report.recipients, &text)?;
+            bail!("The report for {} was not sent: {text}{hint}", report.day);
+        }
+    };
+    let (later, never): (Vec<_>, Vec<_>) =
+        sent.refused.iter().partition(|refusal| refusal.reply.code < 500);
+    let is_refused = |to: &&Address| sent.refused.iter().any(|refusal| refusal.to == **to);
+    let taken: Vec<_> = to.iter().filter(|to| !is_refused(to)).map(ToString::to_string).collect();
+    log::info!("Report sent from {from} to {}", taken.join(", "));
+    let left: Vec<_> = later.iter().map(|refusal| refusal.to.to_string()).collect();
+    let told = |refusals: &[&send::Refusal], what: &str| {
+        let each = refusals.iter().map(|it| format!("{} ({})", it.to, it.reply));
+        let each: Vec<_> = each.collect();
+        (!each.is_empty()).then(|| format!("the server {what} {}", each.join(", ")))
+    };
+    let refused =
+        [told(&never, "refuses"), told(&later, "does not take for now, but is asked again for")];
+    let refused: Vec<_> = refused.into_iter().flatten().collect();
+    store.keep_in_outbox(report.id, &left, &refused.join("; "))?;
+    Ok((!refused.is_empty()).then(|| {
+        format!("The report for {} did not reach all: {}", report.day, refused.join("; "))
+    }))
+}
