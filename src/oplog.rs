@@ -19,6 +19,8 @@ use crate::untrusted::for_terminal;
 
 /// The target of records that are printed to stdout anyway: they go to the file only.
 pub const SUMMARY: &str = "summary";
+/// The start of the target of our own records.
+const OURS: &str = "maillogsentinel";
 
 /// Runs what it is given while nothing else, such as a progress bar, writes to stderr.
 pub type Around = Box<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
@@ -71,10 +73,15 @@ impl OperationalLog {
 
 impl Log for OperationalLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= self.stderr.max(self.file_level)
+        // What libraries say of themselves is no matter of an administrator's.
+        let ours = [OURS, SUMMARY].iter().any(|target| metadata.target().starts_with(target));
+        ours && metadata.level() <= self.stderr.max(self.file_level)
     }
 
     fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
         let time = (self.now)().to_zoned(self.zone.clone());
         let stamp = time.strftime("%Y-%m-%d %H:%M:%S,%3f");
         let level = match record.level() {

@@ -71,8 +71,8 @@ impl Report {
         if self.knows_nothing() {
             return format!("{about}: nothing was read");
         }
-        let total = self.figures.total;
-        format!("{about}: {total} {}", if total == 1 { "attempt" } else { "attempts" })
+        // Rules of mail programs look for the word.
+        format!("{about}: {} attempts", self.figures.total)
     }
 }
 

@@ -137,7 +137,8 @@ fn end(report: &Report) -> String {
             let why =
                 if *too_large { ", as all rows are more than `attach_max_bytes`" } else { "" };
             let when = report.when();
-            let _ = write!(out, "\nPlease see attached: {name} (the rows {when} only{why})\n");
+            let what = format!("Please see attached: {name} (the rows {when} only{why})");
+            out.extend(["\n", &wrapped(&what)]);
         }
         Attachment::None { because: Some(why) } => {
             out.push_str(&wrapped(&format!("\nNothing is attached: {why}")));

@@ -12,6 +12,8 @@
 mod dnsmasq;
 #[path = "../servers/http.rs"]
 mod http;
+#[path = "../servers/smtp.rs"]
+mod smtp;
 
 mod command_line;
 mod corpus;
@@ -19,6 +21,7 @@ mod docs;
 mod report;
 mod enrichment;
 mod ipinfo;
+mod mail;
 mod sentinel;
 mod stories;
 mod kill;
