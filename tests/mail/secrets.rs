@@ -214,6 +214,7 @@ fn a_connection_cut_in_tls_after_the_message_leaves_it_open() {
         Smtp::secure(&[(".", crate::smtp::CUT)], pair(&authority.sign("DNS:localhost", 2)), true);
     let error = deliver(&authority.trusted(smtp.port, Security::Tls), &TO).unwrap_err();
     assert!(matches!(error, SendError::Unknown { .. }), "{error}");
+    assert!(error.to_string().ends_with("it closed the connection"), "{error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Hands a message to a mail server by SMTP, RFC 5321, and tells exactly what became of it.
 //!
 //! Our own client, since the server and the network are not trusted, and what libraries for it have
-//! (lettre 0.11, mail-send) does not meet what follows. Each recipient has an answer of its own.
+//! (lettre 0.11) does not meet what follows. Each recipient has an answer of its own.
 //! Every wait has an end, however slowly an answer drips in. An answer has a largest size, also one
 //! without a line end. What was received before TLS is not believed after it. And a connection that
 //! broke before the end of the message is told from one that broke after it, when a second attempt

@@ -71,7 +71,10 @@ impl<'a> Session<'a> {
             if !self.abilities.starttls {
                 return Err(self.unfit(
                     "it does not offer STARTTLS, and nothing is sent without it",
-                    Some("set smtp_security = tls if it is port 465, none if it is a server that you trust on a network that you trust"),
+                    Some(
+                        "set smtp_security = tls for port 465, or none if nobody else is on the \
+                         network between",
+                    ),
                 ));
             }
             self.ask("STARTTLS", "STARTTLS")?;
@@ -367,8 +370,11 @@ fn broken(server: &Server, stop: Stop<'_>, error: &io::Error) -> SendError {
     }
 }
 
-/// The system's words, without those that Rust adds.
+/// The system's words, without those that Rust and libraries add.
 fn told(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return "it closed the connection".to_owned();
+    }
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     for_terminal(text.as_bytes()).into_owned()

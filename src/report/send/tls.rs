@@ -8,6 +8,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 
+use crate::untrusted::for_terminal;
+
 /// Whose signature a server's certificate needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authorities {
@@ -94,9 +96,8 @@ pub(super) fn distrust(error: &io::Error) -> Option<Distrust> {
         CertificateError::Revoked => ("was revoked", "replace it on the server"),
         _ => ("cannot be used", "replace it on the server"),
     };
-    // In the library's own words come the names and dates.
-    Some(Distrust {
-        what: format!("the server's certificate {what} ({certificate})"),
-        hint: Some(hint),
-    })
+    // In the library's words come dates, and names that the server chose.
+    let words: String =
+        for_terminal(certificate.to_string().as_bytes()).chars().take(300).collect();
+    Some(Distrust { what: format!("the server's certificate {what} ({words})"), hint: Some(hint) })
 }
