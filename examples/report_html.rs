@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use maillogsentinel::report::html::{Images, page};
+use maillogsentinel::report::summary;
 
 #[allow(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/html/samples.rs"]
@@ -33,7 +34,7 @@ fn main() {
         ("largest", samples::largest()),
     ];
     for (name, report) in reports {
-        let summary = samples::summary(&report);
+        let summary = summary::sentences(&report);
         let start = Instant::now();
         let file = page(&report, &summary, Images::Inline);
         let took = start.elapsed();

@@ -90,5 +90,5 @@ pub fn median_hundredths(mut counts: Vec<u64>) -> Option<u64> {
     let middle = counts.len() / 2;
     let upper = *counts.get(middle).filter(|_| counts.len() >= 3)?;
     let lower = if counts.len() % 2 == 1 { upper } else { *counts.get(middle - 1)? };
-    Some((lower + upper) * 50)
+    Some(lower.saturating_add(upper).saturating_mul(50))
 }

@@ -62,11 +62,11 @@ fn compared(report: &Report) -> String {
     let Some(usual) = usual_hundredths(report) else {
         return "with too few days before to tell whether that is usual".to_owned();
     };
-    let words = match (figures.total * 10_000).checked_div(usual) {
+    let words = match figures.total.saturating_mul(10_000).checked_div(usual) {
         None => "where there usually are none",
         Some(percent) if percent >= MUCH_MORE => "much more than usual",
         Some(percent) if percent >= MORE => "more than usual",
-        Some(percent) if percent * MORE <= 10_000 => "less than usual",
+        Some(percent) if percent.saturating_mul(MORE) <= 10_000 => "less than usual",
         Some(_) => "about as usual",
     };
     let usual = grouped(usual.div_ceil(100));
@@ -86,7 +86,12 @@ fn usual_hundredths(report: &Report) -> Option<u64> {
         let now = report.made_at.timestamp();
         let hour = SignedDuration::from_hours(1);
         let over = |it: &&Hour| it.start.checked_add(hour).is_ok_and(|end| end <= now);
-        return figures.hours.iter().filter(over).map(|hour| hour.usual_hundredths).sum();
+        return figures
+            .hours
+            .iter()
+            .filter(over)
+            .map(|hour| hour.usual_hundredths)
+            .try_fold(0_u64, |sum, usual| usual.map(|usual| sum.saturating_add(usual)));
     }
     let days = figures.days.iter().rev().skip(1).take(14);
     median_hundredths(days.filter_map(|(_, count)| *count).collect())

@@ -11,8 +11,8 @@ mod samples;
 mod wellformed;
 
 use maillogsentinel::report::html::{Image, Images, Page, page};
+use maillogsentinel::report::summary::sentences as summary;
 use maillogsentinel::report::{DOCUMENTATION, Report};
-use samples::summary;
 use wellformed::read;
 
 /// What the issue allows a page and its pictures, as they are sent.
@@ -149,7 +149,7 @@ fn a_full_report_tells_all_in_the_order_of_the_text() {
         "Report at 2026-11-23 06:30",
         "Server: 192.168.1.10 (mail.example.com)",
         "Extraction interval: hourly",
-        "368 failed logins, a third more than usual.",
+        "368 failed logins on 2026-11-22, about as usual",
         "The median of the 14 days before",
         "Total attempts on 2026-11-22 368",
         "Top 10 failed authentications on 2026-11-22",

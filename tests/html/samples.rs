@@ -233,23 +233,3 @@ pub(crate) fn huge() -> Report {
     (report.csv_bytes, report.csv_lines) = (most, most);
     report
 }
-
-/// Sentences such as the text part has.
-pub(crate) fn summary(report: &Report) -> Vec<String> {
-    if report.figures.total == 0 {
-        return vec![
-            "No failed logins.".to_owned(),
-            "12,311 lines of the day were read, the last one of 23:59, and none of them tells of \
-             a failed login."
-                .to_owned(),
-        ];
-    }
-    vec![
-        "368 failed logins, a third more than usual.".to_owned(),
-        "The median of the 14 days before is 274; the most came between 13:00 and 14:00."
-            .to_owned(),
-        "139 addresses in 82 networks tried 23 user names: most are one campaign, one to three \
-         tries each."
-            .to_owned(),
-    ]
-}
