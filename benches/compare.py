@@ -18,6 +18,7 @@ import sys
 import time
 
 import inputs
+import reporting
 import timing
 import who
 from commands import NEEDLE, NOBODY_ASKED, Sentinel, expect_status, rg, same_rows, shell
@@ -159,6 +160,23 @@ class Benchmark:
             yield Row("who", f"2,000 names, {what}", milliseconds(names), "", names.median(),
                       f"{names.median():.2f} s", goal)
 
+    def report(self):
+        """The report of one day out of years."""
+        log = who.log(SCRATCH / "logs" / "addresses-100", 100)
+        for what, events, years in [("10 million in a year", 10**7, 1), ("10 million in 10 years", 10**7, 10)]:
+            first = self.sentinel.first_run("report", log)
+            self.stopwatch.run(first)
+            reporting.fill(self.sentinel.folder("report") / "state" / "maillogsentinel.db", events, years)
+            target = self.sentinel.folder("report") / "report.html"
+            command = Command("maillogsentinel", [
+                *first.arguments, "--report", "--date", "2026-11-20", "--output", target, "--quiet"],
+                check=expect_status)
+            [ours] = self.stopwatch.in_turn([command], self.rounds)
+            row = Row("report", f"5,000 of {what}, as HTML", milliseconds(ours), "", ours.median(),
+                      f"{ours.median():.3f} s", 0.3, runs={"maillogsentinel": ours.numbers()})
+            yield row
+            yield memory("report", f"5,000 of {what}, as HTML", ours, 64)
+
     def others(self):
         """Once each: they are slow, and nobody doubts the order."""
         log = self.logs.mixed(SMALL, 3, 10)
@@ -179,7 +197,7 @@ class Benchmark:
                   factor, f"Python {factor:.0f} x rg")
 
 
-SECTIONS = ["mix", "sparse", "gz", "rotation", "idle", "memory", "who", "others"]
+SECTIONS = ["mix", "sparse", "gz", "rotation", "idle", "memory", "who", "report", "others"]
 
 
 def options():

@@ -150,7 +150,7 @@ fn a_full_report_tells_all_in_the_order_of_the_text() {
         "Server: 192.168.1.10 (mail.example.com)",
         "Extraction interval: hourly",
         "368 failed logins on 2026-11-22, about as usual",
-        "The median of the 14 days before",
+        "median of the 14 days before",
         "Total attempts on 2026-11-22 368",
         "Top 10 failed authentications on 2026-11-22",
         "1 admin@example.org 203.0.113.77 · CN · host-203-0-113-77.broadband.example.net 53",
