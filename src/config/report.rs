@@ -94,6 +94,15 @@ impl Smtp {
         })
     }
 
+    /// What is odd about the password's file.
+    pub fn warning(&self) -> Option<Note> {
+        let path =
+            self.password_file.as_deref().filter(|path| super::is_readable_by_others(path))?;
+        let what = "the file holds a password and others can read it".to_owned();
+        let hint = Some(format!("sudo chmod o-r {}", path.display()));
+        Some(Note { place: path.display().to_string(), what, hint })
+    }
+
     /// The one in the file, if there is a file: who moves it there may forget the other.
     fn password(&self) -> Result<String, Note> {
         let Some(path) = &self.password_file else {

@@ -5,10 +5,13 @@ use std::io::{self, Write};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::untrusted::for_terminal;
+
 /// What a spreadsheet takes for the start of a formula.
 const FORMULAS: [u8; 6] = *b"=+-@\t\r";
 
-/// A copy of `csv` in which no cell is a formula: an apostrophe stands before those that were.
+/// A copy of `csv` in which no cell is a formula: an apostrophe stands before those that were; and
+/// none has characters that change what a reader sees.
 ///
 /// Rows that are none are copied as they are, cell by cell.
 pub fn disarmed(csv: &[u8]) -> io::Result<Vec<u8>> {
@@ -24,6 +27,9 @@ pub fn disarmed(csv: &[u8]) -> io::Result<Vec<u8>> {
     let mut row = csv::ByteRecord::new();
     while reader.read_byte_record(&mut row)? {
         for cell in &row {
+            // Characters that steer a terminal or turn text round have no place in a mail.
+            let cell = for_terminal(cell);
+            let cell = cell.as_bytes();
             if cell.first().is_some_and(|first| FORMULAS.contains(first)) {
                 writer.write_field([b"'", cell].concat())?;
             } else {
@@ -48,9 +54,8 @@ mod tests {
 
     #[test]
     fn formulas_are_disarmed_and_all_else_is_as_it_was() {
-        let csv = b"server;user\nmx1;=cmd|' /C calc'!A1\nmx1;\"+1;\"\"x\"\"\"\nmx1;a=b\n-;@x;\tz\n";
-        let expected =
-            "server;user\nmx1;'=cmd|' /C calc'!A1\nmx1;\"'+1;\"\"x\"\"\"\nmx1;a=b\n'-;'@x;'\tz\n";
+        let csv = b"server;user\nmx1;=cmd|' /C calc'!A1\nmx1;\"+1;\"\"x\"\"\"\nmx1;a=b\n-;@x;z\xe2\x80\xae\n";
+        let expected = "server;user\nmx1;'=cmd|' /C calc'!A1\nmx1;\"'+1;\"\"x\"\"\"\nmx1;a=b\n'-;'@x;z\\xe2\\x80\\xae\n";
         assert_eq!(String::from_utf8(disarmed(csv).unwrap()).unwrap(), expected);
     }
 }

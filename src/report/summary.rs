@@ -31,6 +31,7 @@ pub fn sentences(report: &Report) -> Vec<String> {
         ));
     }
     for error in &report.errors {
+        let error = error.split("\n  hint: ").next().unwrap_or_default();
         sentences.push(format!("Not all could be read: {}", error.replace('\n', " ")));
     }
     sentences
@@ -46,8 +47,9 @@ fn how_many(report: &Report) -> String {
                 if report.is_today { "today".to_owned() } else { report.day.to_string() }
             ),
             lines => format!(
-                "No failed logins {day}: {} of that day were read{}.",
+                "No failed logins {day}: {} of that day {} read{}.",
                 counted(lines, "line", "lines"),
+                if lines == 1 { "was" } else { "were" },
                 report.last_line().map_or(String::new(), |at| format!(", the last of {at}")),
             ),
         };
@@ -99,7 +101,11 @@ fn usual_hundredths(report: &Report) -> Option<u64> {
 
 fn busiest(report: &Report) -> Option<String> {
     let most = report.figures.hours.iter().map(|hour| hour.count).max().filter(|most| *most > 1)?;
-    let hour = report.figures.hours.iter().find(|hour| hour.count == most)?;
+    let mut busiest = report.figures.hours.iter().filter(|hour| hour.count == most);
+    let hour = busiest.next()?;
+    if busiest.next().is_some() {
+        return None;
+    }
     let next = (hour.of_day + 1).rem_euclid(24);
     Some(format!(
         "The busiest hour was {:02}:00 to {next:02}:00, with {}.",

@@ -23,6 +23,15 @@ const COMPARED_DAYS: i64 = 14;
 type Span = (i64, i64);
 
 impl Store {
+    /// The local day of the latest failure.
+    pub fn latest_day(&self, zone: &TimeZone) -> Result<Option<Date>, StoreError> {
+        let sql = "SELECT max(time) FROM failure";
+        let read = self.connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
+        let second = read.map_err(|e| self.error("read", e))?;
+        let time = second.and_then(|second| Timestamp::from_second(second).ok());
+        Ok(time.map(|time| time.to_zoned(zone.clone()).date()))
+    }
+
     /// The figures of the local `day`.
     pub fn figures(&self, day: Date, zone: &TimeZone) -> Result<Figures, StoreError> {
         self.read_figures(day, zone).map_err(|e| self.error("read", e))

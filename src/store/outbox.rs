@@ -21,34 +21,37 @@ pub struct Waiting {
     pub recipients: Vec<String>,
 }
 
-/// So many reports wait at most: a month of them tells enough of a mail server that takes none.
+/// So many reports wait at most.
 const MOST: i64 = 31;
+/// For so long: a month without a mail server is no trouble that passes.
+const LONGEST_SECONDS: i64 = 31 * 24 * 3600;
 
 impl Store {
-    /// Keeps a report until it is delivered; gives its row, and the days of older ones that had to
-    /// make room for it.
+    /// Keeps a report until it is delivered, in place of an earlier one of the same day; gives the
+    /// days of those that waited for too long, or had to make room for it: they are gone.
     pub fn put_in_outbox(
         &mut self,
         day: Date,
         (sender, recipients): (&str, &[String]),
         message: &[u8],
         made: Timestamp,
-    ) -> Result<(i64, Vec<String>), StoreError> {
+    ) -> Result<Vec<String>, StoreError> {
         let sql = "INSERT INTO outbox VALUES (NULL, ?, ?, ?, ?, ?, NULL)";
         let values =
             params![day.to_string(), sender, recipients.join("\n"), message, made.as_second()];
-        let trim = "DELETE FROM outbox WHERE id <= (SELECT id FROM outbox ORDER BY id DESC \
-            LIMIT 1 OFFSET ?) RETURNING day";
+        let trim = "DELETE FROM outbox WHERE made < ? OR id <= (SELECT id FROM outbox \
+            ORDER BY id DESC LIMIT 1 OFFSET ?) RETURNING day";
+        let oldest = made.as_second() - LONGEST_SECONDS;
         let mut write = || -> rusqlite::Result<_> {
             let transaction = self.connection.transaction()?;
+            transaction.execute("DELETE FROM outbox WHERE day = ?", [day.to_string()])?;
             transaction.execute(sql, values)?;
-            let id = transaction.last_insert_rowid();
             let dropped = transaction
                 .prepare(trim)?
-                .query_map([MOST], |row| row.get(0))?
+                .query_map([oldest, MOST], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
             transaction.commit()?;
-            Ok((id, dropped))
+            Ok(dropped)
         };
         write().map_err(|e| self.error("write", e))
     }

@@ -100,7 +100,7 @@ fn a_report_that_was_not_taken_is_sent_by_the_next_run_and_once() {
     ] {
         let refusing = Smtp::new(&[(stage, answer)]);
         let failing = sentinel(refusing.port);
-        let ran = report(&failing).exits(1).says("was not sent").says("1 report is kept");
+        let ran = report(&failing).exits(1).says("was not sent").says("kept, and ");
         assert!(!ran.stderr.contains("Report sent"), "{stage}: {}", ran.stderr);
         // A plain run that finds nothing new.
         let taking = Smtp::new(&[]);
@@ -147,6 +147,34 @@ fn who_is_refused_is_named_and_the_others_have_it() {
     let rcpt: Vec<_> =
         later.heard().commands.into_iter().filter(|it| it.starts_with("RCPT")).collect();
     assert_eq!(rcpt.len(), 1, "bob has it already: {rcpt:?}");
+}
+
+#[test]
+fn one_report_that_is_refused_holds_up_no_other_and_the_configuration_may_be_mended() {
+    let refusing = Smtp::new(&[("RCPT TO:<typo", "550 unknown")]);
+    let wrong = sentinel(refusing.port).set("report.email=typo@example.org");
+    report(&wrong).exits(1).says("550 unknown");
+    // Asked for once more, there is still one of that day.
+    report(&wrong).exits(1);
+    let mended = wrong.set("report.email=bob@example.org");
+    mended.run().exits(0).says("Report sent from sentinel@example.org to bob@example.org\n");
+    assert_eq!(refusing.heard().messages.len(), 1);
+
+    let picky = Smtp::new(&[(".", "554 I do not like it")]);
+    let sentinel = sentinel(picky.port);
+    report(&sentinel).exits(1).says("554 I do not like it");
+    Ran::of(&mut sentinel.command(&["--report", "--date", "2026-11-19"])).exits(1);
+    let sent = picky.heard().commands.iter().filter(|it| it.starts_with("DATA")).count();
+    assert_eq!(sent, 3, "the second run tried both");
+}
+
+#[test]
+fn a_summary_is_of_the_day_that_was_found() {
+    let server = Smtp::new(&[]);
+    let sentinel = sentinel(server.port).set("report.after_extraction=true");
+    sentinel.run().exits(0);
+    let mail = read(&server.message());
+    assert!(mail["headers"]["Subject"].as_str().unwrap().contains("for 2026-11-20 on "), "{mail}");
 }
 
 #[test]

@@ -56,7 +56,6 @@ fn an_ordinary_day_in_the_layout_of_the_guide() {
         "Total failed reverse lookups on 2026-11-20: 4\nBreakdown by error type:\n  Errno 4 : 4  (",
         "\nLines read on 2026-11-20: 4, the last of 23:59\n",
         "\nTotal CSV lines:     7\n",
-        "\nPlease see attached: maillogsentinel.csv\n",
     ] {
         assert!(text.contains(expected), "{expected}\nis not in\n{text}");
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use super::compose::Composed;
 use crate::config::Config;
@@ -58,10 +58,12 @@ pub(super) fn mail(host: &Host, config: &Config, composed: &Composed) -> anyhow:
     let mut store = Store::open(&config.paths.state_dir)?;
     let to: Vec<_> = letter.to.iter().map(ToString::to_string).collect();
     let envelope = (letter.from.as_str(), to.as_slice());
-    let kept =
-        store.put_in_outbox(composed.report.day, envelope, &letter.to_bytes(), (host.now)())?;
-    for day in kept.1 {
-        log::error!("The report for {day} could not be delivered for too long: it is dropped");
+    let day = composed.report.day;
+    let dropped = store.put_in_outbox(day, envelope, &letter.to_bytes(), (host.now)())?;
+    for day in dropped {
+        log::error!(
+            "The report for {day} was never taken, and is dropped: too many wait, or for too long"
+        );
     }
     send_all(&mut store, host, config)
 }
@@ -90,13 +92,18 @@ fn send_all(store: &mut Store, host: &Host, config: &Config) -> anyhow::Result<(
     if waiting.is_empty() {
         return Ok(());
     }
+    if let Some(warning) = config.report.smtp.warning() {
+        log::warn!("{warning}");
+    }
     let server =
         config.report.smtp.server(&host.full_name()).map_err(|note| anyhow::anyhow!("{note}"))?;
     let mut trouble = None;
     for report in waiting {
-        match send_one(store, host, (&server, &report)) {
+        match send_one(store, (host, config), (&server, &report)) {
             Ok(refused) => trouble = refused.or(trouble),
-            Err(error) => {
+            // It may be this one alone that the server does not like.
+            Err(Failed { for_good: true, error }) => trouble = Some(error),
+            Err(Failed { error, .. }) => {
                 let left = store.outbox()?.len();
                 let plural = if left == 1 { "report is" } else { "reports are" };
                 return Err(
@@ -105,18 +112,40 @@ fn send_all(store: &mut Store, host: &Host, config: &Config) -> anyhow::Result<(
             }
         }
     }
-    trouble.map_or(Ok(()), |what| bail!(what))
+    trouble.map_or(Ok(()), Err)
+}
+
+/// Why a report was not sent.
+struct Failed {
+    /// Whether the server said no to this one for good.
+    for_good: bool,
+    error: anyhow::Error,
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { for_good: false, error: error.into() }
+    }
 }
 
 /// Sends one report; gives what is to be told of recipients that were refused.
 fn send_one(
     store: &mut Store,
-    host: &Host,
+    (host, config): (&Host, &Config),
     (server, report): (&Server, &Waiting),
-) -> anyhow::Result<Option<String>> {
+) -> Result<Option<anyhow::Error>, Failed> {
     let address = |text: &String| Address::parse(text, "localhost");
-    let to: Vec<_> = report.recipients.iter().filter_map(address).collect();
-    let from = address(&report.sender).context("a report in the store has no sender")?;
+    let waiting: Vec<_> = report.recipients.iter().filter_map(address).collect();
+    // The configuration may have been mended since: who is not in it any more gets nothing.
+    let name = host.full_name();
+    let wanted = config.report.recipients(&name);
+    let left: Vec<_> = waiting.iter().filter(|to| wanted.contains(to)).cloned().collect();
+    let to = match left.is_empty() {
+        true if wanted.is_empty() => waiting,
+        true => wanted,
+        false => left,
+    };
+    let from = config.report.sender(&host.user(), &name);
     let message = store.message(report.id)?;
     let sent = match send::send(server, (&from, &to), &message, &|| host.stopping()) {
         Ok(sent) => sent,
@@ -130,7 +159,11 @@ fn send_one(
                 _ => error.to_string(),
             };
             store.keep_in_outbox(report.id, &report.recipients, &text)?;
-            bail!("The report for {} was not sent: {text}{hint}", report.day);
+            let for_good = matches!(error, SendError::Refused { .. });
+            let kept = if for_good { "; it is kept, and tried again by the next run" } else { "" };
+            let error =
+                anyhow::anyhow!("The report for {} was not sent: {text}{kept}{hint}", report.day);
+            return Err(Failed { for_good, error });
         }
     };
     let (later, never): (Vec<_>, Vec<_>) =
@@ -149,6 +182,6 @@ fn send_one(
     let refused: Vec<_> = refused.into_iter().flatten().collect();
     store.keep_in_outbox(report.id, &left, &refused.join("; "))?;
     Ok((!refused.is_empty()).then(|| {
-        format!("The report for {} did not reach all: {}", report.day, refused.join("; "))
+        anyhow::anyhow!("The report for {} did not reach all: {}", report.day, refused.join("; "))
     }))
 }

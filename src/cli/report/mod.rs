@@ -15,6 +15,7 @@ use crate::config::{Config, Note};
 use crate::exit::Status;
 use crate::host::Host;
 use crate::pipeline;
+use crate::store::Store;
 
 /// Until this hour of the day, a report without `--date` is about the day before: a timer of
 /// midnight means that one.
@@ -50,7 +51,11 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
             Status::Failed
         }
         Ok(summary) => tell(host, args, config, (day, summary.errors)),
-        Err(error) => extract::refuse(&error),
+        Err(error) => {
+            let status = extract::refuse(&error);
+            log::error!("No report was made");
+            status
+        }
     };
     log::info!("=== Report Generation Finished ===");
     let log_failed = log_failed.load(Ordering::Relaxed);
@@ -61,8 +66,11 @@ pub(super) use deliver::send_late;
 
 /// Mails what a plain run found, if that is wanted.
 pub(super) fn after_extraction(host: &Host, config: &Config) -> anyhow::Result<()> {
+    // What was found may be of days before: a log that was read late, a run just after midnight.
+    let latest = Store::open(&config.paths.state_dir)?.latest_day(&host.zone)?;
     let today = (host.now)().to_zoned(host.zone.clone()).date();
-    let composed = compose::report(host, config, (today, Vec::new()))?;
+    let day = latest.map_or(today, |day| day.min(today));
+    let composed = compose::report(host, config, (day, Vec::new()))?;
     deliver::mail(host, config, &composed)
 }
 

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::compose::Composed;
 use crate::report::html::{self, Images};
-use crate::report::{json, text};
+use crate::report::{Attachment, Report, json, text};
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub(super) fn write(
     message: impl FnOnce() -> Vec<u8>,
 ) -> anyhow::Result<()> {
     let Composed { report, summary, .. } = composed;
+    // What is no mail has nothing attached to it.
+    let report = &Report { attachment: Attachment::None { because: None }, ..report.clone() };
     let bytes = match Form::of(output).map_err(anyhow::Error::msg)? {
         Form::Text => text::render(report, summary).into_bytes(),
         Form::Json => json::render(report, summary).into_bytes(),

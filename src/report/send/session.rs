@@ -15,7 +15,7 @@ use super::{Login, Refusal, Security, Sent, Server};
 use crate::untrusted::for_terminal;
 
 /// How long a goodbye may take; nothing depends on it.
-const GOODBYE: Duration = Duration::from_secs(2);
+const GOODBYE: Duration = Duration::from_secs(1);
 /// A message is sent in pieces of about this size.
 const PIECE: usize = 16 * 1024;
 
