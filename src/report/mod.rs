@@ -95,6 +95,11 @@ pub enum Attachment {
     },
 }
 
+/// Whose data countries and networks are, for the databases of `ipinfo --update` and their CC BY 4.0
+/// siblings.
+pub const DATA: &str = "Countries and networks: sapics/ip-location-db (PDDL 1.0; its DB-IP files: IP \
+    Geolocation by DB-IP, CC BY 4.0), unless other databases are configured.";
+
 /// Where the documentation is.
 pub const DOCUMENTATION: &str = "https://github.com/monozoide/MailLogSentinel/wiki";
 

@@ -11,11 +11,13 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rusqlite::{OptionalExtension, params, params_from_iter};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use super::figures::span;
 use super::rows::{COLUMNS, Chunk, ChunkError};
 use super::{Store, StoreError};
 
@@ -260,14 +262,15 @@ impl Store {
         Ok((length, lines))
     }
 
-    /// The rows of the failures in a stretch of time, in seconds from and up to, as the CSV has
-    /// them, with its header; `None` if they are more than `most` bytes.
-    pub fn rows_between(
+    /// The rows of a local day's failures as the CSV has them, with its header; `None` if they are
+    /// more than `most` bytes.
+    pub fn rows_of(
         &self,
-        (from, to): (i64, i64),
+        day: Date,
         zone: &TimeZone,
         most: u64,
     ) -> Result<Option<Vec<u8>>, StoreError> {
+        let (from, to) = span(day, zone).unwrap_or_default();
         let mut out = HEADER.as_bytes().to_vec();
         let mut fits = true;
         self.render(("time >= ? AND time < ?", &[from, to]), zone, &mut |rows, _| {

@@ -146,7 +146,7 @@ impl Store {
 }
 
 /// The seconds of a local day; 23 or 25 hours of them when the clock is set.
-fn span(day: Date, zone: &TimeZone) -> Option<Span> {
+pub(super) fn span(day: Date, zone: &TimeZone) -> Option<Span> {
     let start = |day: Date| Some(day.to_zoned(zone.clone()).ok()?.timestamp().as_second());
     Some((start(day)?, start(day.tomorrow().ok()?)?))
 }

@@ -1,7 +1,5 @@
 //! Reports that no server took yet: kept until one does.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::params;
@@ -15,10 +13,10 @@ pub struct Waiting {
     pub id: i64,
     /// The day it is about, as `YYYY-MM-DD`.
     pub day: String,
-    /// The envelope's sender.
-    pub sender: String,
-    /// The envelope's recipients.
+    /// Who has not got it.
     pub recipients: Vec<String>,
+    /// Whether somebody has.
+    pub taken: bool,
 }
 
 /// So many reports wait at most.
@@ -32,13 +30,12 @@ impl Store {
     pub fn put_in_outbox(
         &mut self,
         day: Date,
-        (sender, recipients): (&str, &[String]),
+        recipients: &[String],
         message: &[u8],
         made: Timestamp,
     ) -> Result<Vec<String>, StoreError> {
-        let sql = "INSERT INTO outbox VALUES (NULL, ?, ?, ?, ?, ?, NULL)";
-        let values =
-            params![day.to_string(), sender, recipients.join("\n"), message, made.as_second()];
+        let sql = "INSERT INTO outbox VALUES (NULL, ?, ?, 0, ?, ?, NULL)";
+        let values = params![day.to_string(), recipients.join("\n"), message, made.as_second()];
         let trim = "DELETE FROM outbox WHERE made < ? OR id <= (SELECT id FROM outbox \
             ORDER BY id DESC LIMIT 1 OFFSET ?) RETURNING day";
         let oldest = made.as_second() - LONGEST_SECONDS;
@@ -58,16 +55,16 @@ impl Store {
 
     /// What waits, the oldest first.
     pub fn outbox(&self) -> Result<Vec<Waiting>, StoreError> {
-        let sql = "SELECT id, day, sender, recipients FROM outbox ORDER BY id";
+        let sql = "SELECT id, day, recipients, taken FROM outbox ORDER BY id";
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let rows = statement.query_map([], |row| {
-                let recipients: String = row.get(3)?;
+                let recipients: String = row.get(2)?;
                 Ok(Waiting {
                     id: row.get(0)?,
                     day: row.get(1)?,
-                    sender: row.get(2)?,
                     recipients: recipients.lines().map(str::to_owned).collect(),
+                    taken: row.get(3)?,
                 })
             })?;
             rows.collect()
@@ -81,24 +78,20 @@ impl Store {
         self.connection.query_row(sql, [id], |row| row.get(0)).map_err(|e| self.error("read", e))
     }
 
-    /// Notes that only `recipients` of row `id` are left, and why; none left means it is done.
+    /// Notes that `recipients` of row `id` are left, whether others have it, and why; none left means
+    /// that it is done.
     pub fn keep_in_outbox(
         &mut self,
         id: i64,
-        recipients: &[String],
+        (recipients, taken): (&[String], bool),
         trouble: &str,
     ) -> Result<(), StoreError> {
         let done = if recipients.is_empty() {
             self.connection.execute("DELETE FROM outbox WHERE id = ?", [id])
         } else {
-            let sql = "UPDATE outbox SET recipients = ?, trouble = ? WHERE id = ?";
-            self.connection.execute(sql, params![recipients.join("\n"), trouble, id])
+            let sql = "UPDATE outbox SET recipients = ?, taken = ?, trouble = ? WHERE id = ?";
+            self.connection.execute(sql, params![recipients.join("\n"), taken, trouble, id])
         };
         done.map(drop).map_err(|e| self.error("write", e))
-    }
-
-    /// Whether there is a store in `folder`, so that nothing is made just to look into it.
-    pub fn exists(folder: &Path) -> bool {
-        folder.join(super::FILE_NAME).exists()
     }
 }

@@ -169,6 +169,16 @@ fn one_report_that_is_refused_holds_up_no_other_and_the_configuration_may_be_men
 }
 
 #[test]
+fn who_has_a_report_does_not_get_it_again_when_another_is_taken_off_the_list() {
+    let server = Smtp::new(&[("RCPT TO:<carol", "451 4.2.1 try later")]);
+    let sentinel = sentinel(server.port);
+    report(&sentinel).exits(1).says("carol@example.org (451 4.2.1 try later)");
+    let sentinel = sentinel.set("report.email=bob@example.org");
+    sentinel.run().exits(0);
+    assert_eq!(server.heard().messages.len(), 1);
+}
+
+#[test]
 fn a_summary_is_of_the_day_that_was_found() {
     let server = Smtp::new(&[]);
     let sentinel = sentinel(server.port).set("report.after_extraction=true");

@@ -76,8 +76,7 @@ fn attach(
         return Ok((Attachment::Full(name), Some(disarmed(&bytes)?)));
     }
     // More than this does not shrink to what may be attached.
-    let span = day_span(day, host)?;
-    if let Some(rows) = store.rows_between(span, &host.zone, most.saturating_mul(20).min(MOST))? {
+    if let Some(rows) = store.rows_of(day, &host.zone, most.saturating_mul(20).min(MOST))? {
         let rows = disarmed(&rows)?;
         if rows.len() as u64 <= most {
             return Ok((Attachment::Day { name, too_large: wants_all }, Some(rows)));
@@ -95,9 +94,3 @@ fn attach(
 
 /// So many bytes of rows are held at most; a mail server takes less.
 const MOST: u64 = 20 * 1024 * 1024;
-
-fn day_span(day: Date, host: &Host) -> anyhow::Result<(i64, i64)> {
-    let start =
-        |day: Date| day.to_zoned(host.zone.clone()).map(|start| start.timestamp().as_second());
-    Ok((start(day)?, start(day.tomorrow()?)?))
-}

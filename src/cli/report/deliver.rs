@@ -57,9 +57,8 @@ pub(super) fn mail(host: &Host, config: &Config, composed: &Composed) -> anyhow:
     let _lock = lock(config)?;
     let mut store = Store::open(&config.paths.state_dir)?;
     let to: Vec<_> = letter.to.iter().map(ToString::to_string).collect();
-    let envelope = (letter.from.as_str(), to.as_slice());
     let day = composed.report.day;
-    let dropped = store.put_in_outbox(day, envelope, &letter.to_bytes(), (host.now)())?;
+    let dropped = store.put_in_outbox(day, &to, &letter.to_bytes(), (host.now)())?;
     for day in dropped {
         log::error!(
             "The report for {day} was never taken, and is dropped: too many wait, or for too long"
@@ -140,10 +139,16 @@ fn send_one(
     let name = host.full_name();
     let wanted = config.report.recipients(&name);
     let left: Vec<_> = waiting.iter().filter(|to| wanted.contains(to)).cloned().collect();
-    let to = match left.is_empty() {
-        true if wanted.is_empty() => waiting,
-        true => wanted,
-        false => left,
+    let to = if !left.is_empty() {
+        left
+    } else if report.taken {
+        // The others have it, and are not to have it twice.
+        store.keep_in_outbox(report.id, (&[], true), "")?;
+        return Ok(None);
+    } else if wanted.is_empty() {
+        waiting
+    } else {
+        wanted
     };
     let from = config.report.sender(&host.user(), &name);
     let message = store.message(report.id)?;
@@ -158,7 +163,7 @@ fn send_one(
                 ),
                 _ => error.to_string(),
             };
-            store.keep_in_outbox(report.id, &report.recipients, &text)?;
+            store.keep_in_outbox(report.id, (&report.recipients, report.taken), &text)?;
             let for_good = matches!(error, SendError::Refused { .. });
             let kept = if for_good { "; it is kept, and tried again by the next run" } else { "" };
             let error =
@@ -180,7 +185,7 @@ fn send_one(
     let refused =
         [told(&never, "refuses"), told(&later, "does not take for now, but is asked again for")];
     let refused: Vec<_> = refused.into_iter().flatten().collect();
-    store.keep_in_outbox(report.id, &left, &refused.join("; "))?;
+    store.keep_in_outbox(report.id, (&left, true), &refused.join("; "))?;
     Ok((!refused.is_empty()).then(|| {
         anyhow::anyhow!("The report for {} did not reach all: {}", report.day, refused.join("; "))
     }))

@@ -9,7 +9,7 @@ use crate::report::html::Images;
 use crate::report::html::value::Value;
 use crate::report::numbers::{grouped, size};
 use crate::report::palette::{DAY, NIGHT, Palette};
-use crate::report::{Attachment, DOCUMENTATION, ERRORS, Report};
+use crate::report::{Attachment, DATA, DOCUMENTATION, ERRORS, Report};
 use crate::untrusted::Untrusted;
 
 /// Room for a value that has half the page, and for one that has all of it, in letters: what does
@@ -46,6 +46,7 @@ pub(super) struct View<'a> {
     pub(super) csv: [Fact; 2],
     pub(super) attachment: Value,
     pub(super) documentation: &'a str,
+    pub(super) data: &'a str,
 }
 
 /// A chart with its heading.
@@ -141,6 +142,7 @@ impl<'a> View<'a> {
             ],
             attachment: Value::whole(&attachment(report)),
             documentation: DOCUMENTATION,
+            data: DATA,
         }
     }
 }
