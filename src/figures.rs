@@ -41,6 +41,19 @@ pub struct Figures {
     pub days: Vec<(Date, Option<u64>)>,
     /// What was read of the day.
     pub coverage: Coverage,
+    /// The servers that the figures are of, in the order of their names; none for this machine alone.
+    pub servers: Vec<Server>,
+}
+
+/// A mail server whose failures are in a database that several share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Its name.
+    pub name: Untrusted,
+    /// Failures of the day.
+    pub count: u64,
+    /// The local time of its last failure up to the end of the day, as `YYYY-MM-DD HH:MM`.
+    pub last: String,
 }
 
 /// A pair of user and address that failed.

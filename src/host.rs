@@ -1,6 +1,7 @@
 //! The outside world as one struct, built once in `main` and passed down, so that tests choose it.
 
 use std::net::{IpAddr, UdpSocket};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,6 +26,8 @@ pub struct Host {
     /// bytes: enough to be worth handing to a thread, and few enough that its findings fit in memory
     /// if every line is one.
     pub piece_bytes: u64,
+    /// Where systemd put credentials for this process (systemd.exec(5)), if it did.
+    pub credentials: Option<PathBuf>,
     /// Set by SIGTERM and SIGINT: finish within a second.
     pub stop: Arc<AtomicBool>,
     /// Whether those signals end the process at once instead, for there is nothing to finish.
@@ -59,6 +62,7 @@ impl Host {
             name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             threads: std::thread::available_parallelism().map_or(1, |n| n.get().min(4)),
             piece_bytes: 4 * 1024 * 1024,
+            credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
             stop: Arc::default(),
             dies_at_once: Arc::new(AtomicBool::new(true)),
         }
@@ -72,6 +76,11 @@ impl Host {
 
     /// The name of the user this runs as, or the number if passwd(5) has none.
     pub fn user(&self) -> String {
+        Self::user_name()
+    }
+
+    /// The same, where no machine is at hand: who we are does not depend on it.
+    pub fn user_name() -> String {
         let number = rustix::process::geteuid().as_raw().to_string();
         let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
         let name = users.lines().find_map(|line| {

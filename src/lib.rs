@@ -19,6 +19,7 @@ pub mod source;
 pub mod parse;
 pub mod enrich;
 pub mod store;
+pub mod sql;
 pub mod report;
 
 pub mod oplog;

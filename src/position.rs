@@ -89,3 +89,16 @@ pub struct Progress {
     /// The processes whose last line says that they cannot reach the auth service.
     pub outage: Vec<Box<[u8]>>,
 }
+
+/// A place in a CSV: everything before it was exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bookmark {
+    /// Bytes before it.
+    pub offset: u64,
+    /// Lines before it.
+    pub lines: u64,
+    /// The first bytes of the file.
+    pub head: Fingerprint,
+    /// The last bytes before it, as they are: an edited file is searched for them.
+    pub tail: Vec<u8>,
+}

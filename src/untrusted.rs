@@ -40,6 +40,17 @@ pub fn for_csv(bytes: &[u8]) -> Cow<'_, str> {
     escape(bytes, |c| c.is_ascii_control())
 }
 
+/// Escapes `bytes` for a text in a database: NUL and bytes that are not UTF-8 become `\xhh`, for not
+/// every engine can hold those. Quoting is the work of [`crate::sql::Engine`].
+pub fn for_sql(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && memchr::memchr(0, bytes).is_none()
+    {
+        return Cow::Borrowed(text);
+    }
+    escape(bytes, |c| c == '\0')
+}
+
 /// Escapes `bytes` for a terminal, like [`Untrusted::for_terminal`].
 pub fn for_terminal(bytes: &[u8]) -> Cow<'_, str> {
     escape(bytes, |c| c.is_control() || steers_text(c))

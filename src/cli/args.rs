@@ -39,11 +39,11 @@ pub struct Args {
     #[arg(long, group = "action", help_heading = "Actions")]
     pub purge: bool,
 
-    /// Write new rows of the CSV as a file of SQL (not built yet)
+    /// Write new rows of the CSV as a file of SQL
     #[arg(long, group = "action", help_heading = "Actions")]
     pub sql_export: bool,
 
-    /// Load new files of SQL into the database (not built yet)
+    /// Load new files of SQL into the database
     #[arg(long, group = "action", help_heading = "Actions")]
     pub sql_import: bool,
 
@@ -58,6 +58,24 @@ pub struct Args {
     /// With --report: write it there instead of mailing it; the ending tells the form
     #[arg(long, value_name = "-|FILE[.txt|.html|.eml|.json]", help_heading = "Options of actions")]
     pub output: Option<PathBuf>,
+
+    /// With --report: from where; the database has the failures of all servers, and nothing is read from
+    /// the log then
+    #[arg(
+        long,
+        value_name = "store|database",
+        hide_possible_values = true,
+        help_heading = "Options of actions"
+    )]
+    pub source: Option<Source>,
+
+    /// With --source database: of this server only
+    #[arg(long, value_name = "NAME", help_heading = "Options of actions")]
+    pub server: Option<String>,
+
+    /// With --sql-export: export all rows of the CSV again
+    #[arg(long, help_heading = "Options of actions")]
+    pub all: bool,
 
     /// With --setup: ask
     #[arg(long, conflicts_with = "automated", help_heading = "Options of actions")]
@@ -108,6 +126,15 @@ pub struct Args {
     /// What else can be done
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// Where the figures of a report come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Source {
+    /// This machine's log
+    Store,
+    /// The database of section [database]
+    Database,
 }
 
 /// When to use colours.
@@ -199,6 +226,14 @@ impl Args {
         [
             without(self.date.is_some(), self.report, "--date", "--report"),
             without(self.output.is_some(), self.report, "--output", "--report"),
+            without(self.source.is_some(), self.report, "--source", "--report"),
+            without(
+                self.server.is_some(),
+                self.source == Some(Source::Database),
+                "--server",
+                "--source database",
+            ),
+            without(self.all, self.sql_export, "--all", "--sql-export"),
             without(self.interactive, self.setup, "--interactive", "--setup"),
             without(self.automated, self.setup, "--automated", "--setup"),
             without(self.root.is_some(), self.setup, "--root", "--setup"),
@@ -217,8 +252,6 @@ impl Args {
         let flags = [
             (self.reset, "--reset"),
             (self.purge, "--purge"),
-            (self.sql_export, "--sql-export"),
-            (self.sql_import, "--sql-import"),
             (self.setup, "--setup"),
             (matches!(self.command, Some(Command::Anonymize(_))), "anonymize"),
             (matches!(self.command, Some(Command::Doctor)), "doctor"),

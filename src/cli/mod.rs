@@ -6,6 +6,7 @@ mod extract;
 mod ipinfo;
 mod progress;
 mod report;
+mod sql;
 mod update;
 mod version;
 
@@ -59,6 +60,10 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
                     ipinfo::run(host, config, ipinfo)
                 }
             })
+        }
+        _ if args.sql_export || args.sql_import => {
+            let loaded = config::load(args.config.as_deref(), &args.set);
+            with_config(loaded, |config, odd| sql::run(host, &args, (config, odd)))
         }
         _ if args.report => {
             let loaded = config::load(args.config.as_deref(), &args.set);

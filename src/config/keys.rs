@@ -53,7 +53,7 @@ pub const KEYS: &[Key] = keys! {
         "smtp_security": Kind::OneOf(&["none", "starttls", "tls"]), "none", "How the connection to it is encrypted.";
         "smtp_user": Kind::Text, "", "The user to log in there as, if any.";
         "smtp_password": Kind::Secret, "", "The password; better in smtp_password_file.";
-        "smtp_password_file": Kind::OptionalPath, "", "A file that holds the password.";
+        "smtp_password_file": Kind::OptionalPath, "", "A file that holds the password; without one, systemd's credential `smtp_password` is used if there is one.";
     }
     "geolocation" {
         "country_db_path": Kind::Paths, "/var/lib/maillogsentinel/country_aside.csv", "Country databases, comma separated (IPv4 and IPv6).";
@@ -89,14 +89,14 @@ pub const KEYS: &[Key] = keys! {
         "sql_export_dir": Kind::OptionalPath, "", "Where SQL files go; empty means sql under working_dir.";
         "db_type": Kind::OneOf(&["sqlite", "postgresql", "mysql"]), "sqlite", "The database they are for.";
         "db_path" = "sqlite_database"."db_path": Kind::Path, "/var/lib/maillogsentinel/maillogsentinel.sqlite", "The SQLite database.";
-        "db_host": Kind::Text, "localhost", "The server, several tried in turn; a path is a Unix socket's folder.";
+        "db_host": Kind::DatabaseHosts, "localhost", "The server, with :port if it has one of its own; several, comma separated, are tried in turn; a path is a Unix socket's folder.";
         "db_port": Kind::OptionalNumber { least: 1, most: 65535 }, "", "Its port; empty means the usual one.";
         "db_name": Kind::Text, "", "The database's name.";
-        "db_user": Kind::Text, "", "The user to log in there as.";
+        "db_user": Kind::Text, "", "The user to log in there as; empty means the one that this runs as.";
         "db_password": Kind::Secret, "", "The password; better in db_password_file.";
-        "db_password_file": Kind::OptionalPath, "", "A file that holds the password.";
-        "db_tls": Kind::OneOf(&["disable", "prefer", "require", "verify-full"]), "prefer", "How the connection is encrypted.";
-        "table_name" = "sql_export_settings"."table_name": Kind::Text, "maillogsentinel_events", "The table.";
+        "db_password_file": Kind::OptionalPath, "", "A file that holds the password; without one, systemd's credential `db_password` is used if there is one.";
+        "db_tls": Kind::OneOf(&["disable", "prefer", "require", "verify-full"]), "prefer", "How the connection is encrypted; only verify-full looks at the server's certificate.";
+        "table_name" = "sql_export_settings"."table_name": Kind::TableName, "maillogsentinel_events", "The table.";
     }
     "journal" {
         "directory": Kind::OptionalPath, "", "A folder of journal files; empty means the system journal.";

@@ -1,9 +1,11 @@
 //! What administrators write: reads it, checks all of it, and tells every mistake in one go.
 
+mod database;
 mod ini;
 mod keys;
 mod report;
 mod sample;
+mod secret;
 mod sections;
 mod value;
 
@@ -12,10 +14,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use database::Database;
 pub use ini::read as read_ini;
 pub use keys::{KEYS, Key};
 pub use report::{AttachCsv, Report, Smtp};
 pub use sample::sample;
+pub use secret::Secret;
 pub use sections::{Config, Databases, Detect, Dns, General, MailLog, NameCache, Paths};
 pub use value::{Kind, Value};
 
@@ -150,6 +154,7 @@ impl Reader {
         let mut files: Vec<_> = logs.collect();
         files.push(("csv_filename", paths.csv.clone()));
         files.push(("state_dir", paths.state_dir.join(crate::store::FILE_NAME)));
+        files.push(("db_path", config.database.path.clone()));
         files.extend(config.general.log_file.iter().map(|path| ("log_file", path.clone())));
         for (at, (key, path)) in files.iter().enumerate() {
             let twin = files.iter().take(at).find(|(other, same)| other != key && same == path);
@@ -259,6 +264,7 @@ impl Reader {
             paths: self.paths(),
             after_extraction: self.flag("report", "after_extraction"),
             report: self.report(),
+            database: self.database(&self.paths().working_dir),
             extraction_schedule: Some(self.text("systemd", "extraction_schedule"))
                 .filter(|text| !text.is_empty()),
             general: General {

@@ -1,7 +1,8 @@
 //! Section `[report]`: who gets the report, what goes with it, and which server takes it.
 
-use std::path::PathBuf;
+use std::path::Path;
 
+use super::secret::Secret;
 use super::{Note, Reader};
 use crate::report::address::Address;
 use crate::report::send::{Authorities, Login, Security, Server, TIMEOUT};
@@ -37,7 +38,7 @@ pub enum AttachCsv {
 }
 
 /// The keys `smtp_…`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Smtp {
     /// The server's name or address.
     pub host: String,
@@ -47,18 +48,8 @@ pub struct Smtp {
     pub security: Security,
     /// The user to log in as; `None` means no login.
     pub user: Option<String>,
-    password: String,
-    password_file: Option<PathBuf>,
-}
-
-/// Without the password.
-impl std::fmt::Debug for Smtp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut shown = f.debug_struct("Smtp");
-        shown.field("host", &self.host).field("port", &self.port);
-        shown.field("security", &self.security).field("user", &self.user);
-        shown.field("password_file", &self.password_file).finish_non_exhaustive()
-    }
+    /// The password to log in with.
+    pub password: Secret,
 }
 
 impl Report {
@@ -76,11 +67,10 @@ impl Report {
 }
 
 impl Smtp {
-    /// The server, ready to be used. The password's file is read here and not before, for only who
-    /// sends a report needs it.
-    pub fn server(&self, own_name: &str) -> Result<Server, Note> {
+    /// The server, ready to be used; `credentials` is the folder of systemd's.
+    pub fn server(&self, own_name: &str, credentials: Option<&Path>) -> Result<Server, Note> {
         let login = match &self.user {
-            Some(user) => Some(Login { user: user.clone(), password: self.password()? }),
+            Some(user) => Some(Login { user: user.clone(), password: self.password(credentials)? }),
             None => None,
         };
         Ok(Server {
@@ -94,41 +84,13 @@ impl Smtp {
         })
     }
 
-    /// What is odd about the password's file.
-    pub fn warning(&self) -> Option<Note> {
-        let path =
-            self.password_file.as_deref().filter(|path| super::is_readable_by_others(path))?;
-        let what = "the file holds a password and others can read it".to_owned();
-        let hint = Some(format!("sudo chmod o-r {}", path.display()));
-        Some(Note { place: path.display().to_string(), what, hint })
-    }
-
-    /// The one in the file, if there is a file: who moves it there may forget the other.
-    fn password(&self) -> Result<String, Note> {
-        let Some(path) = &self.password_file else {
-            let none = Note {
-                place: "[report]".to_owned(),
-                what: "`smtp_user` is set, and there is no password for it".to_owned(),
-                hint: Some("set smtp_password_file".to_owned()),
-            };
-            return Some(self.password.clone()).filter(|it| !it.is_empty()).ok_or(none);
+    fn password(&self, credentials: Option<&Path>) -> Result<String, Note> {
+        let none = || Note {
+            place: "[report]".to_owned(),
+            what: "`smtp_user` is set, and there is no password for it".to_owned(),
+            hint: Some("set smtp_password_file".to_owned()),
         };
-        let note = |what: String, hint: &str| Note {
-            place: path.display().to_string(),
-            what,
-            hint: Some(hint.to_owned()),
-        };
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let what = format!("cannot read the password of `smtp_password_file`: {error}");
-            note(what, "let the user this runs as read it, and nobody else")
-        })?;
-        let password = text.strip_suffix('\n').unwrap_or(&text);
-        let password = password.strip_suffix('\r').unwrap_or(password);
-        if password.is_empty() || password.contains(['\n', '\r', '\0']) {
-            let what = "`smtp_password_file` must hold one line, the password".to_owned();
-            return Err(note(what, "printf '%s\\n' 'PASSWORD' > FILE"));
-        }
-        Ok(password.to_owned())
+        self.password.read(credentials)?.ok_or_else(none)
     }
 }
 
@@ -156,8 +118,7 @@ impl Reader {
                     _ => Security::None,
                 },
                 user: some(text("smtp_user")),
-                password: text("smtp_password"),
-                password_file: self.path("report", "smtp_password_file"),
+                password: self.secret("report", ("smtp_password", "smtp_password_file")),
             },
         }
     }
@@ -187,7 +148,7 @@ mod tests {
         assert_eq!((report.html, report.attach_csv), (true, AttachCsv::Full));
         assert_eq!(report.attach_max_bytes, 5_242_880);
         assert_eq!(report.subject_prefix, "[MailLogSentinel]");
-        let server = report.smtp.server("mx1.example.org").unwrap();
+        let server = report.smtp.server("mx1.example.org", None).unwrap();
         assert_eq!((server.host.as_str(), server.port), ("localhost", 25));
         assert_eq!((server.security, server.login), (Security::None, None));
     }
@@ -210,37 +171,16 @@ mod tests {
         assert_eq!(to, ["a@example.org", "root@mx1"]);
         assert_eq!(report.sender("x", "y").as_str(), "no-reply@example.org");
         assert_eq!((report.html, report.attach_csv), (false, AttachCsv::Today));
-        let server = report.smtp.server("mx1").unwrap();
+        let server = report.smtp.server("mx1", None).unwrap();
         assert_eq!((server.port, server.security), (465, Security::Tls));
         assert_eq!(server.login.unwrap().password, "secret");
         assert!(!format!("{report:?}").contains("secret"));
     }
 
     #[test]
-    fn a_password_comes_from_its_file_when_it_is_needed() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let path = folder.path().join("password");
-        let file = format!("smtp_password_file={}", path.display());
-        let smtp = read(&["smtp_user=sentinel", "smtp_password=other", &file]).smtp;
-        let error = smtp.server("mx1").unwrap_err();
-        assert!(error.what.contains("No such file"), "{error}");
-        for (content, password) in [
-            ("p w\n", Some("p w")),
-            ("p\r\n", Some("p")),
-            (" p ", Some(" p ")),
-            ("\n", None),
-            ("a\nb\n", None),
-        ] {
-            std::io::Write::write_all(
-                &mut std::fs::File::create(&path).unwrap(),
-                content.as_bytes(),
-            )
-            .unwrap();
-            let login = smtp.server("mx1").map(|server| server.login.unwrap().password);
-            assert_eq!(login.ok().as_deref(), password, "{content:?}");
-        }
-        assert!(read(&[&file]).smtp.server("mx1").is_ok(), "without a user it is not read");
-        let error = read(&["smtp_user=sentinel"]).smtp.server("mx1").unwrap_err();
+    fn a_password_is_asked_for_with_a_user_only() {
+        assert!(read(&["smtp_password_file=/nowhere"]).smtp.server("mx1", None).is_ok());
+        let error = read(&["smtp_user=sentinel"]).smtp.server("mx1", None).unwrap_err();
         assert!(error.to_string().contains("there is no password for it"), "{error}");
     }
 }

@@ -6,8 +6,17 @@ use super::keys::{FIRST_OLDER_SECTION, KEYS};
 use super::value::Kind;
 
 /// The sections that this version reads; the others are checked and kept for later ones.
-const USED: [&str; 8] =
-    ["paths", "general", "detect", "geolocation", "ASN_ASO", "dns_cache", "dns", "report"];
+const USED: [&str; 9] = [
+    "paths",
+    "general",
+    "detect",
+    "geolocation",
+    "ASN_ASO",
+    "dns_cache",
+    "dns",
+    "report",
+    "database",
+];
 
 /// A configuration with every key at its default, commented out.
 pub fn sample() -> String {

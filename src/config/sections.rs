@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::database::Database;
 use super::report::Report;
 
 /// A checked configuration; each stage gets its own section of it.
@@ -21,6 +22,8 @@ pub struct Config {
     pub after_extraction: bool,
     /// The mailed report.
     pub report: Report,
+    /// Rows as SQL.
+    pub database: Database,
     /// When the log is read, as older configurations say it.
     pub extraction_schedule: Option<String>,
     /// How names are looked up; `None`: not at all.

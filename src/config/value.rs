@@ -54,6 +54,10 @@ pub enum Kind {
     Networks,
     /// `ip` or `ip:port`, comma separated.
     NameServers,
+    /// Hosts with or without ports, or paths of sockets, comma separated.
+    DatabaseHosts,
+    /// `table` or `schema.table`.
+    TableName,
 }
 
 /// A value that was checked.
@@ -104,6 +108,13 @@ impl Kind {
                 let allowed = || format!("one of {}", words.join(", "));
                 Value::Text((*word.ok_or_else(allowed)?).to_owned())
             }
+            Self::DatabaseHosts => {
+                for part in list(text) {
+                    super::database::place(part)?;
+                }
+                Value::Texts(texts())
+            }
+            Self::TableName => Value::Text(table_name(text)?),
             Self::Services => Value::Texts(services(texts())?),
             Self::Networks => {
                 let network = |text: &String| {
@@ -185,6 +196,16 @@ fn number(text: &str, least: u64, most: u64) -> Result<u64, String> {
     })
 }
 
+/// Two parts at most, each as long as every engine takes; it is quoted wherever it is used.
+fn table_name(text: &str) -> Result<String, String> {
+    let part = |part: &str| (1..=63).contains(&part.len()) && !part.contains(char::is_control);
+    if text.split('.').all(part) && text.split('.').count() <= 2 {
+        Ok(text.to_owned())
+    } else {
+        Err("a name such as maillogsentinel_events or public.maillogsentinel_events".into())
+    }
+}
+
 fn services(texts: Vec<String>) -> Result<Vec<String>, String> {
     let known = texts.iter().all(|text| matches!(text.as_str(), "postfix" | "dovecot"));
     if known && !texts.is_empty() {
@@ -210,6 +231,8 @@ mod tests {
             (Kind::Networks, "192.0.2.0/24, 2001:db8::1"),
             (Kind::NameServers, "192.0.2.53:5353, 2001:db8::53, [2001:db8::53]:53"),
             (Kind::MailLogs, "/var/log/mail.log, /var/log/mail2.log"),
+            (Kind::DatabaseHosts, "db1, db2:5433, /run/mysqld"),
+            (Kind::TableName, "public.events"),
         ] {
             assert!(kind.check(text).is_ok(), "{kind:?} {text}");
         }
@@ -234,6 +257,9 @@ mod tests {
             (Kind::Services, "postfix, exim"),
             (Kind::FileName, "../x.csv"),
             (Kind::Urls, "gopher://x"),
+            (Kind::DatabaseHosts, "db1, db2:port"),
+            (Kind::TableName, "a.b.c"),
+            (Kind::TableName, "a..b"),
         ] {
             assert!(!kind.check(text).unwrap_err().is_empty(), "{kind:?} {text}");
         }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Report;
+use super::{Report, Scope};
 use crate::untrusted::Untrusted;
 
 /// The document. Times are RFC 3339, days `YYYY-MM-DD`, hostile text as `for_terminal` shows it.
@@ -34,9 +34,20 @@ struct Document<'r> {
     reverse_dns: [u64; 5],
     hours: Vec<Hour>,
     days: Vec<Day>,
-    coverage: Coverage,
-    csv_bytes: u64,
-    csv_lines: u64,
+    /// Of a database: the servers whose rows are in it; else none.
+    servers: Vec<Server>,
+    /// Null if the figures are from a database, which does not know.
+    coverage: Option<Coverage>,
+    csv_bytes: Option<u64>,
+    csv_lines: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Server {
+    name: String,
+    count: u64,
+    /// In the server's local time, `YYYY-MM-DD HH:MM`.
+    last: String,
 }
 
 #[derive(Serialize)]
@@ -77,6 +88,11 @@ struct Coverage {
     last_line: Option<String>,
 }
 
+fn server(server: &crate::figures::Server) -> Server {
+    let crate::figures::Server { name, count, last } = server;
+    Server { name: name.for_terminal().into_owned(), count: *count, last: last.clone() }
+}
+
 /// Writes the report.
 pub fn render(report: &Report, summary: &[String]) -> String {
     let figures = &report.figures;
@@ -96,6 +112,12 @@ pub fn render(report: &Report, summary: &[String]) -> String {
     };
     #[expect(clippy::cast_precision_loss, reason = "a count for people, to two digits")]
     let hundredths = |number: u64| number as f64 / 100.0;
+    let hours = figures.hours.iter().map(|it| Hour {
+        start: moment(it.start),
+        count: it.count,
+        usual: it.usual_hundredths.map(hundredths),
+    });
+    let of_machine = report.scope == Scope::Machine;
     let document = Document {
         schema: 1,
         version: env!("CARGO_PKG_VERSION"),
@@ -125,28 +147,21 @@ pub fn render(report: &Report, summary: &[String]) -> String {
             .map(|(name, count)| Counted { name: *name, count: *count })
             .collect(),
         reverse_dns: figures.reverse_dns,
-        hours: figures
-            .hours
-            .iter()
-            .map(|it| Hour {
-                start: moment(it.start),
-                count: it.count,
-                usual: it.usual_hundredths.map(hundredths),
-            })
-            .collect(),
+        hours: hours.collect(),
         days: figures
             .days
             .iter()
             .map(|(day, count)| Day { day: day.to_string(), count: *count })
             .collect(),
-        coverage: Coverage {
+        servers: figures.servers.iter().map(server).collect(),
+        coverage: of_machine.then(|| Coverage {
             lines: figures.coverage.lines,
             puzzles: figures.coverage.puzzles,
             logins: figures.coverage.logins,
             last_line: figures.coverage.last_line.map(moment),
-        },
-        csv_bytes: report.csv_bytes,
-        csv_lines: report.csv_lines,
+        }),
+        csv_bytes: of_machine.then_some(report.csv_bytes),
+        csv_lines: of_machine.then_some(report.csv_lines),
     };
     // Nothing in it can fail: no map has keys that are no text.
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"

@@ -31,6 +31,8 @@ pub struct Report {
     pub address: String,
     /// The server's full name.
     pub host: String,
+    /// Whose failures it is about.
+    pub scope: Scope,
     /// The day it is about.
     pub day: Date,
     /// Whether that day is not over: headings say `today`.
@@ -56,7 +58,19 @@ impl Report {
     /// Whether nothing was read of the day at all, so that no number means anything.
     pub fn knows_nothing(&self) -> bool {
         let read = &self.figures.coverage;
-        self.figures.total == 0 && read.lines == 0 && read.logins == 0
+        let from_database = !self.figures.servers.is_empty();
+        self.figures.total == 0 && read.lines == 0 && read.logins == 0 && !from_database
+    }
+
+    /// Whose failures these are, for the banner.
+    pub fn servers(&self) -> String {
+        match &self.scope {
+            Scope::Machine => format!("Server: {}   ({})", self.address, self.host),
+            Scope::Database { shown, server: None } => format!("Servers: all in {shown}"),
+            Scope::Database { shown, server: Some(server) } => {
+                format!("Server: {server}, in {shown}")
+            }
+        }
     }
 
     /// The time of the last line of the day, as `23:41`.
@@ -65,15 +79,44 @@ impl Report {
         Some(at.to_zoned(self.made_at.time_zone().clone()).strftime("%H:%M").to_string())
     }
 
+    /// The day, and whose it is if not this machine's: what tells reports apart.
+    pub fn about(&self) -> String {
+        match &self.scope {
+            Scope::Machine => self.day.to_string(),
+            Scope::Database { server: None, .. } => format!("{} of all servers", self.day),
+            Scope::Database { server: Some(server), .. } => format!("{} of {server}", self.day),
+        }
+    }
+
     /// The subject, without the prefix that the administrator chose.
     pub fn subject(&self) -> String {
-        let about = format!("MailLogSentinel report for {} on {}", self.day, self.host);
+        let whose = match &self.scope {
+            Scope::Machine => &self.host,
+            Scope::Database { server: None, .. } => "all servers",
+            Scope::Database { server: Some(server), .. } => server,
+        };
+        let about = format!("MailLogSentinel report for {} on {whose}", self.day);
         if self.knows_nothing() {
             return format!("{about}: nothing was read");
         }
         // Rules of mail programs look for the word.
         format!("{about}: {} attempts", self.figures.total)
     }
+}
+
+/// Whose failures a report is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of this machine's store.
+    #[default]
+    Machine,
+    /// Those in a database.
+    Database {
+        /// Which, for people.
+        shown: String,
+        /// One server of those in it.
+        server: Option<String>,
+    },
 }
 
 /// What of the CSV goes with the report.

@@ -30,6 +30,7 @@ pub fn sentences(report: &Report) -> Vec<String> {
             grouped(figures.imported)
         ));
     }
+    sentences.extend(silent(report));
     for error in &report.errors {
         let error = error.split("\n  hint: ").next().unwrap_or_default();
         sentences.push(format!("Not all could be read: {}", error.replace('\n', " ")));
@@ -46,6 +47,7 @@ fn how_many(report: &Report) -> String {
                 "Nothing was read of {}: whether anybody tried to log in cannot be told.",
                 if report.is_today { "today".to_owned() } else { report.day.to_string() }
             ),
+            _ if !figures.servers.is_empty() => format!("No failed logins {day} in the database."),
             lines => format!(
                 "No failed logins {day}: {} of that day {} read{}.",
                 counted(lines, "line", "lines"),
@@ -56,6 +58,23 @@ fn how_many(report: &Report) -> String {
     }
     let total = counted(figures.total, "failed login", "failed logins");
     format!("{total} {day}, {}.", compared(report))
+}
+
+/// The servers that had failures before, and none on the day: not all of them may be that quiet.
+fn silent(report: &Report) -> Option<String> {
+    let silent = report.figures.servers.iter().filter(|server| server.count == 0);
+    let silent: Vec<_> = silent
+        .map(|server| format!("{} (last on {})", server.name.for_terminal(), server.last))
+        .collect();
+    let (shown, more) = silent.split_at(silent.len().min(5));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    (!silent.is_empty()).then(|| {
+        format!(
+            "Nothing {} came from {}{more}: check that its rows still reach the database.",
+            report.when(),
+            shown.join(", ")
+        )
+    })
 }
 
 /// The number beside those of the days before.

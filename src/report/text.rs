@@ -5,7 +5,7 @@ use std::fmt::Write;
 use unicode_width::UnicodeWidthStr;
 
 use super::numbers::size;
-use super::{Attachment, DOCUMENTATION, ERRORS, Report, grouped};
+use super::{Attachment, DOCUMENTATION, ERRORS, Report, Scope, grouped};
 use crate::untrusted::Untrusted;
 
 /// The widest line: what mail programs show without breaking it.
@@ -28,28 +28,33 @@ pub fn render(report: &Report, summary: &[String]) -> String {
     let when = report.when();
     if figures.total > 0 {
         out.extend(["\n", &format!("Total attempts {when}: {}\n", grouped(figures.total))]);
+    }
+    out.push_str(&servers(report, &when));
+    if figures.total > 0 {
         let rows = figures.attempts.iter().map(|it| {
             let host = it.hostname.as_ref().map_or("null".to_owned(), text);
             let user = it.user.as_ref().map_or("null".to_owned(), text);
             vec![user, it.address.clone(), host, it.country.clone(), times(it.count)]
         });
-        out.push_str(&list("failed authentications", &when, rows.collect()));
+        out.push_str(&list("Top 10 failed authentications", &when, rows.collect()));
         let named =
             |name: &Option<Untrusted>, none: &str| name.as_ref().map_or(none.to_owned(), text);
         let rows = figures.users.iter().map(|(name, n)| vec![named(name, "null"), times(*n)]);
-        out.push_str(&list("Usernames", &when, rows.collect()));
+        out.push_str(&list("Top 10 Usernames", &when, rows.collect()));
         let rows = figures.countries.iter().map(|(name, n)| vec![name.clone(), times(*n)]);
-        out.push_str(&list("countries", &when, rows.collect()));
+        out.push_str(&list("Top 10 countries", &when, rows.collect()));
         let rows =
             figures.organisations.iter().map(|(name, n)| vec![named(name, "N/A"), times(*n)]);
-        out.push_str(&list("ASO", &when, rows.collect()));
+        out.push_str(&list("Top 10 ASO", &when, rows.collect()));
         let rows = figures.numbers.iter().map(|(number, n)| {
             vec![number.map_or("N/A".to_owned(), |number| number.to_string()), times(*n)]
         });
-        out.push_str(&list("ASN", &when, rows.collect()));
+        out.push_str(&list("Top 10 ASN", &when, rows.collect()));
         out.push_str(&reverse_dns(report, &when));
     }
-    out.push_str(&coverage(report, &when));
+    if report.scope == Scope::Machine {
+        out.push_str(&coverage(report, &when));
+    }
     out.push_str(&end(report));
     out
 }
@@ -59,7 +64,7 @@ fn banner(report: &Report) -> String {
         format!("MailLogSentinel v{}", env!("CARGO_PKG_VERSION")),
         format!("Extraction interval : {}", report.interval),
         format!("Report at {}", report.made_at.strftime("%Y-%m-%d %H:%M")),
-        format!("Server: {}   ({})", report.address, report.host),
+        report.servers(),
     ];
     let lines = lines.map(|line| shortened(&shown(line.as_bytes()), COLUMNS - 8));
     let width = lines.iter().map(|line| line.width()).max().unwrap_or_default().max(42);
@@ -85,7 +90,7 @@ fn list(what: &str, when: &str, rows: Vec<Vec<String>>) -> String {
     {
         *widest -= 1;
     }
-    let mut out = format!("\nTop 10 {what} {when}:\n");
+    let mut out = format!("\n{what} {when}:\n");
     for (rank, row) in (1..).zip(rows) {
         let cells =
             row.iter().zip(&widths).map(|(cell, width)| padded(&shortened(cell, *width), *width));
@@ -93,6 +98,15 @@ fn list(what: &str, when: &str, rows: Vec<Vec<String>>) -> String {
         out.extend([line.trim_end(), "\n"]);
     }
     out
+}
+
+/// A line for each server of a database.
+fn servers(report: &Report, when: &str) -> String {
+    let rows = report.figures.servers.iter().map(|server| {
+        vec![text(&server.name), times(server.count), format!("last {}", server.last)]
+    });
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() { String::new() } else { list("Attempts by server", when, rows) }
 }
 
 fn reverse_dns(report: &Report, when: &str) -> String {
@@ -127,8 +141,11 @@ fn coverage(report: &Report, when: &str) -> String {
 }
 
 fn end(report: &Report) -> String {
-    let mut out = format!("\nTotal CSV file size: {}\n", size(report.csv_bytes));
-    let _ = writeln!(out, "Total CSV lines:     {}", report.csv_lines);
+    let mut out = String::new();
+    if report.scope == Scope::Machine {
+        let _ = writeln!(out, "\nTotal CSV file size: {}", size(report.csv_bytes));
+        let _ = writeln!(out, "Total CSV lines:     {}", report.csv_lines);
+    }
     match &report.attachment {
         Attachment::Full(name) => {
             let _ = write!(out, "\nPlease see attached: {name}\n");

@@ -42,26 +42,7 @@ impl Store {
         let mut figures = Figures::default();
         let Some(span) = span(day, zone) else { return Ok(figures) };
         gather(connection, span)?;
-        count(connection, &mut figures)?;
-        figures.attempts = list(
-            connection,
-            "SELECT user, address, hostname, country, count(*) AS n FROM temp.day \
-             GROUP BY user, address ORDER BY n DESC, user, address LIMIT ?",
-            attempts,
-        )?;
-        let top = |column: &str| {
-            format!(
-                "SELECT {column}, count(*) AS n FROM temp.day GROUP BY 1 ORDER BY n DESC, 1 LIMIT ?"
-            )
-        };
-        figures.users = list(connection, &top("user"), |row| Ok((text(row, 0)?, number(row, 1)?)))?;
-        figures.countries = list(connection, &top("coalesce(country, 'N/A')"), |row| {
-            Ok((row.get(0)?, number(row, 1)?))
-        })?;
-        figures.organisations =
-            list(connection, &top("aso"), |row| Ok((text(row, 0)?, number(row, 1)?)))?;
-        figures.numbers = list(connection, &top("asn"), |row| Ok((row.get(0)?, number(row, 1)?)))?;
-        connection.execute_batch("DROP TABLE temp.day")?;
+        tally_day(connection, &mut figures)?;
         figures.hours = self.hours(day, zone)?;
         figures.days = self.days(day, zone)?;
         figures.coverage = self.coverage(day)?;
@@ -158,6 +139,41 @@ fn gather(connection: &Connection, (from, to): Span) -> rusqlite::Result<()> {
         reverse_dns, country, asn, aso FROM failure JOIN origin ON origin.id = failure.origin \
         WHERE time >= ? AND time < ?";
     connection.execute(sql, [from, to]).map(drop)
+}
+
+/// Counts the rows in `temp.day`, which is gone then.
+pub(super) fn tally_day(connection: &Connection, figures: &mut Figures) -> rusqlite::Result<()> {
+    count(connection, figures)?;
+    figures.attempts = list(
+        connection,
+        "SELECT user, address, hostname, country, count(*) AS n FROM temp.day \
+         GROUP BY user, address ORDER BY n DESC, user, address LIMIT ?",
+        attempts,
+    )?;
+    let top = |column: &str| {
+        format!(
+            "SELECT {column}, count(*) AS n FROM temp.day GROUP BY 1 ORDER BY n DESC, 1 LIMIT ?"
+        )
+    };
+    figures.users = list(connection, &top("user"), |row| Ok((text(row, 0)?, number(row, 1)?)))?;
+    figures.countries = list(connection, &top("coalesce(country, 'N/A')"), |row| {
+        Ok((row.get(0)?, number(row, 1)?))
+    })?;
+    figures.organisations =
+        list(connection, &top("aso"), |row| Ok((text(row, 0)?, number(row, 1)?)))?;
+    figures.numbers = list(connection, &top("asn"), |row| Ok((row.get(0)?, number(row, 1)?)))?;
+    connection.execute_batch("DROP TABLE temp.day")
+}
+
+/// All pairs of a text and a number that `sql` gives.
+pub(super) fn list_all(
+    connection: &Connection,
+    sql: &str,
+) -> rusqlite::Result<Vec<(Untrusted, u64)>> {
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((text(row, 0)?, number(row, 1)?)))?;
+    let named = |(name, count): (Option<Untrusted>, u64)| name.map(|name| (name, count));
+    rows.filter_map(|row| row.map(named).transpose()).collect()
 }
 
 fn count(connection: &Connection, figures: &mut Figures) -> rusqlite::Result<()> {

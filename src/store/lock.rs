@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -15,7 +16,23 @@ pub const FILE_NAME: &str = "maillogsentinel.lock";
 /// The lock, held until dropped or until the process ends, however it ends.
 pub struct Lock(#[expect(dead_code, reason = "its descriptor holds the lock")] File);
 
+/// How long another run may hold the lock before one that waits gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 impl Lock {
+    /// Takes the lock in `folder`, if another run gives it back within a moment.
+    pub fn wait(folder: &Path) -> Result<Self, StoreError> {
+        let started = Instant::now();
+        loop {
+            match Self::take(folder) {
+                Err(StoreError::Locked { .. }) if started.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                done => return done,
+            }
+        }
+    }
+
     /// Takes the lock in `folder`, or names the process that has it.
     pub fn take(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join(FILE_NAME);

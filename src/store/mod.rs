@@ -5,7 +5,9 @@
 
 mod batch;
 pub mod csv;
+pub mod day_rows;
 mod days;
+pub mod exported;
 mod figures;
 pub mod legacy;
 pub mod lock;

@@ -1,7 +1,6 @@
 //! Reports that no server took yet: kept until one does.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use rusqlite::params;
 
 use super::{Store, StoreError};
@@ -11,7 +10,7 @@ use super::{Store, StoreError};
 pub struct Waiting {
     /// Its row.
     pub id: i64,
-    /// The day it is about, as `YYYY-MM-DD`.
+    /// The day it is about, as `YYYY-MM-DD`, and whose, if not this machine's.
     pub day: String,
     /// Who has not got it.
     pub recipients: Vec<String>,
@@ -25,23 +24,23 @@ const MOST: i64 = 31;
 const LONGEST_SECONDS: i64 = 31 * 24 * 3600;
 
 impl Store {
-    /// Keeps a report until it is delivered, in place of an earlier one of the same day; gives the
-    /// days of those that waited for too long, or had to make room for it: they are gone.
+    /// Keeps a report until it is delivered, in place of an earlier one about the same, a day and whose it
+    /// is; gives what those were about that waited for too long, or had to make room for it: they are gone.
     pub fn put_in_outbox(
         &mut self,
-        day: Date,
+        about: &str,
         recipients: &[String],
         message: &[u8],
         made: Timestamp,
     ) -> Result<Vec<String>, StoreError> {
         let sql = "INSERT INTO outbox VALUES (NULL, ?, ?, 0, ?, ?, NULL)";
-        let values = params![day.to_string(), recipients.join("\n"), message, made.as_second()];
+        let values = params![about, recipients.join("\n"), message, made.as_second()];
         let trim = "DELETE FROM outbox WHERE made < ? OR id <= (SELECT id FROM outbox \
             ORDER BY id DESC LIMIT 1 OFFSET ?) RETURNING day";
         let oldest = made.as_second() - LONGEST_SECONDS;
         let mut write = || -> rusqlite::Result<_> {
             let transaction = self.connection.transaction()?;
-            transaction.execute("DELETE FROM outbox WHERE day = ?", [day.to_string()])?;
+            transaction.execute("DELETE FROM outbox WHERE day = ?", [about])?;
             transaction.execute(sql, values)?;
             let dropped = transaction
                 .prepare(trim)?

@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i64 = 0x4d4c_536e;
 
 /// What brings a store from version n to n + 1, for each n; `PRAGMA user_version` holds n.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
 -- A file in the life of a log, and how far it has been read. Times are seconds since 1970, UTC.
 CREATE TABLE generation (
@@ -146,6 +146,29 @@ CREATE TABLE outbox (
     made INTEGER NOT NULL,
     trouble TEXT                    -- why the last try failed
 );
+",
+    "
+-- How far the CSV was exported as SQL: 1 is done, 2 is a file that is being put in its place.
+CREATE TABLE export (
+    id INTEGER PRIMARY KEY,
+    path BLOB NOT NULL,             -- of the file
+    sequence INTEGER NOT NULL,      -- the number in its name
+    offset INTEGER NOT NULL,        -- bytes and lines of the CSV before the place
+    lines INTEGER NOT NULL,
+    head_length INTEGER NOT NULL,   -- fingerprint (SHA-256) of the start of the CSV
+    head BLOB NOT NULL,
+    tail BLOB NOT NULL              -- the bytes before the place
+);
+
+-- Files of SQL that were looked at for import, so that a large folder is not hashed each time.
+CREATE TABLE sql_file (
+    path BLOB PRIMARY KEY,
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    sha256 TEXT NOT NULL
+) WITHOUT ROWID;
 ",
 ];
 

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 
 use maillogsentinel::figures::{Attempts, Coverage, Figures, Hour};
-use maillogsentinel::report::{Attachment, Report};
+use maillogsentinel::report::{Attachment, Report, Scope};
 use maillogsentinel::untrusted::Untrusted;
 
 /// What strangers may put into a name; every one of them has a letter or mark that a page must not show.
@@ -126,6 +126,7 @@ pub(crate) fn full() -> Report {
         made_at: "2026-11-23T06:30:00+01:00[Europe/Paris]".parse::<Zoned>().unwrap(),
         address: "192.168.1.10".to_owned(),
         host: "mail.example.com".to_owned(),
+        scope: Scope::Machine,
         day,
         is_today: false,
         figures,

@@ -10,8 +10,6 @@ fn what_later_versions_do_is_said_and_fails() {
     for asked in [
         &["--reset", "--yes"][..],
         &["--purge", "--backup-dir", "/tmp"],
-        &["--sql-export"],
-        &["--sql-import"],
         &["--setup", "--automated", "--root", "/tmp/x"],
         &["anonymize", "-i", "x", "-o", "y"],
         &["doctor"],

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use crate::config::{AttachCsv, Config};
 use crate::host::Host;
 use crate::report::attachment::{disarmed, gzipped};
-use crate::report::{Attachment, Report, summary};
+use crate::report::{Attachment, Report, Scope, summary};
 use crate::store::Store;
 
 /// A report, its sentences, and the file that goes with it by mail.
@@ -34,6 +34,7 @@ pub(super) fn report(
         made_at,
         address: host.address().map_or("no network".to_owned(), |address| address.to_string()),
         host: host.full_name(),
+        scope: Scope::Machine,
         day,
         figures: store.figures(day, &host.zone)?,
         csv_bytes,
@@ -76,8 +77,18 @@ fn attach(
         return Ok((Attachment::Full(name), Some(disarmed(&bytes)?)));
     }
     // More than this does not shrink to what may be attached.
-    if let Some(rows) = store.rows_of(day, &host.zone, most.saturating_mul(20).min(MOST))? {
-        let rows = disarmed(&rows)?;
+    let rows = store.rows_of(day, &host.zone, most.saturating_mul(20).min(MOST))?;
+    rows_of_the_day(rows.as_deref(), (name, wants_all), most)
+}
+
+/// The rows of the day as they go with a mail; `rows` are none if they are too many to be held.
+pub(super) fn rows_of_the_day(
+    rows: Option<&[u8]>,
+    (name, wants_all): (String, bool),
+    most: u64,
+) -> anyhow::Result<(Attachment, Option<Vec<u8>>)> {
+    if let Some(rows) = rows {
+        let rows = disarmed(rows)?;
         if rows.len() as u64 <= most {
             return Ok((Attachment::Day { name, too_large: wants_all }, Some(rows)));
         }
@@ -93,4 +104,4 @@ fn attach(
 }
 
 /// So many bytes of rows are held at most; a mail server takes less.
-const MOST: u64 = 20 * 1024 * 1024;
+pub(super) const MOST: u64 = 20 * 1024 * 1024;

@@ -1,7 +1,5 @@
 //! Mails reports: each is kept in the store until a server has taken it.
 
-use std::time::{Duration, Instant};
-
 use anyhow::bail;
 
 use super::compose::Composed;
@@ -12,12 +10,9 @@ use crate::report::html::{self, Images};
 use crate::report::message::{File, Letter, message_id};
 use crate::report::send::{self, SendError, Server};
 use crate::report::{Attachment, text};
+use crate::store::Store;
 use crate::store::lock::Lock;
 use crate::store::outbox::Waiting;
-use crate::store::{Store, StoreError};
-
-/// Another run may hold the lock for a moment.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The report as a message.
 pub(super) fn letter(host: &Host, config: &Config, composed: &Composed) -> Letter {
@@ -39,7 +34,7 @@ pub(super) fn letter(host: &Host, config: &Config, composed: &Composed) -> Lette
         to: config.report.recipients(&report.host),
         subject: subject.trim().to_owned(),
         date: report.made_at.clone(),
-        message_id: message_id(&format!("{} {}", report.day, report.made_at), &report.host),
+        message_id: message_id(&format!("{} {}", report.about(), report.made_at), &report.host),
         text: text::render(report, summary),
         html: page,
         attachment,
@@ -54,11 +49,11 @@ pub(super) fn mail(host: &Host, config: &Config, composed: &Composed) -> anyhow:
             "the report has no recipient\n  hint: set `email` in section [report], or use --output"
         );
     }
-    let _lock = lock(config)?;
+    let _lock = Lock::wait(&config.paths.state_dir)?;
     let mut store = Store::open(&config.paths.state_dir)?;
     let to: Vec<_> = letter.to.iter().map(ToString::to_string).collect();
-    let day = composed.report.day;
-    let dropped = store.put_in_outbox(day, &to, &letter.to_bytes(), (host.now)())?;
+    let about = composed.report.about();
+    let dropped = store.put_in_outbox(&about, &to, &letter.to_bytes(), (host.now)())?;
     for day in dropped {
         log::error!(
             "The report for {day} was never taken, and is dropped: too many wait, or for too long"
@@ -69,20 +64,8 @@ pub(super) fn mail(host: &Host, config: &Config, composed: &Composed) -> anyhow:
 
 /// Sends what earlier runs could not, if there is anything.
 pub(in crate::cli) fn send_late(host: &Host, config: &Config) -> anyhow::Result<()> {
-    let _lock = lock(config)?;
+    let _lock = Lock::wait(&config.paths.state_dir)?;
     send_all(&mut Store::open(&config.paths.state_dir)?, host, config)
-}
-
-fn lock(config: &Config) -> Result<Lock, StoreError> {
-    let started = Instant::now();
-    loop {
-        match Lock::take(&config.paths.state_dir) {
-            Err(StoreError::Locked { .. }) if started.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            done => return done,
-        }
-    }
 }
 
 /// Sends what waits, the oldest first; fails unless every recipient has everything.
@@ -91,11 +74,11 @@ fn send_all(store: &mut Store, host: &Host, config: &Config) -> anyhow::Result<(
     if waiting.is_empty() {
         return Ok(());
     }
-    if let Some(warning) = config.report.smtp.warning() {
+    if let Some(warning) = config.report.smtp.password.warning() {
         log::warn!("{warning}");
     }
-    let server =
-        config.report.smtp.server(&host.full_name()).map_err(|note| anyhow::anyhow!("{note}"))?;
+    let server = config.report.smtp.server(&host.full_name(), host.credentials.as_deref());
+    let server = server.map_err(|note| anyhow::anyhow!("{note}"))?;
     let mut trouble = None;
     for report in waiting {
         match send_one(store, (host, config), (&server, &report)) {

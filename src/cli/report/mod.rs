@@ -1,6 +1,7 @@
 //! `--report`: reads what is new, and tells of a day.
 
 mod compose;
+mod database;
 mod deliver;
 mod interval;
 mod output;
@@ -8,7 +9,7 @@ mod output;
 use jiff::civil::Date;
 use std::sync::atomic::Ordering;
 
-use super::args::Args;
+use super::args::{Args, Source};
 use super::extract;
 use super::progress::Bar;
 use crate::config::{Config, Note};
@@ -43,9 +44,22 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
         log::warn!("{note}");
     }
     host.dies_at_once.store(false, Ordering::Relaxed);
-    let done = pipeline::run(host, config, &mut bar);
+    let status = if args.source == Some(Source::Database) {
+        let server = args.server.as_deref();
+        deliver_or_write(host, args, config, database::report(host, config, day, server))
+    } else {
+        from_the_log(host, args, config, (day, &mut bar))
+    };
+    log::info!("=== Report Generation Finished ===");
+    let log_failed = log_failed.load(Ordering::Relaxed);
+    if log_failed && status == Status::Done { Status::Failed } else { status }
+}
+
+/// Reads what is new in the log, then reports.
+fn from_the_log(host: &Host, args: &Args, config: &Config, (day, bar): (Date, &mut Bar)) -> Status {
+    let done = pipeline::run(host, config, bar);
     bar.clear();
-    let status = match done {
+    match done {
         Ok(summary) if summary.interrupted => {
             log::warn!("Interrupted: no report was made");
             Status::Failed
@@ -56,10 +70,7 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
             log::error!("No report was made");
             status
         }
-    };
-    log::info!("=== Report Generation Finished ===");
-    let log_failed = log_failed.load(Ordering::Relaxed);
-    if log_failed && status == Status::Done { Status::Failed } else { status }
+    }
 }
 
 pub(super) use deliver::send_late;
@@ -87,19 +98,30 @@ pub(super) fn in_one(error: &anyhow::Error) -> String {
 /// Makes the report and takes it where it was asked for.
 fn tell(host: &Host, args: &Args, config: &Config, (day, errors): (Date, Vec<String>)) -> Status {
     let could_not_read = !errors.is_empty();
-    let done =
-        compose::report(host, config, (day, errors)).and_then(|composed| match &args.output {
-            Some(output) => output::write(&composed, output, || {
-                deliver::letter(host, config, &composed).to_bytes()
-            }),
-            None => deliver::mail(host, config, &composed),
-        });
+    let composed = compose::report(host, config, (day, errors));
+    match deliver_or_write(host, args, config, composed) {
+        Status::Done if could_not_read => Status::Failed,
+        status => status,
+    }
+}
+
+fn deliver_or_write(
+    host: &Host,
+    args: &Args,
+    config: &Config,
+    composed: anyhow::Result<compose::Composed>,
+) -> Status {
+    let done = composed.and_then(|composed| match &args.output {
+        Some(output) => {
+            output::write(&composed, output, || deliver::letter(host, config, &composed).to_bytes())
+        }
+        None => deliver::mail(host, config, &composed),
+    });
     match done {
         Err(error) => {
             log::error!("{}", in_one(&error));
             Status::Failed
         }
-        Ok(()) if could_not_read => Status::Failed,
         Ok(()) => Status::Done,
     }
 }

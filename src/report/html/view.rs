@@ -9,7 +9,7 @@ use crate::report::html::Images;
 use crate::report::html::value::Value;
 use crate::report::numbers::{grouped, size};
 use crate::report::palette::{DAY, NIGHT, Palette};
-use crate::report::{Attachment, DATA, DOCUMENTATION, ERRORS, Report};
+use crate::report::{Attachment, DATA, DOCUMENTATION, ERRORS, Report, Scope};
 use crate::untrusted::Untrusted;
 
 /// Room for a value that has half the page, and for one that has all of it, in letters: what does
@@ -28,8 +28,9 @@ pub(super) struct View<'a> {
     pub(super) version: &'static str,
     pub(super) interval: Value,
     pub(super) made_at: String,
-    pub(super) address: Value,
-    pub(super) host: Value,
+    /// Whose failures these are.
+    pub(super) whose: Value,
+    pub(super) servers: Vec<Server>,
     pub(super) verdict: Option<Value>,
     pub(super) sentences: Vec<Value>,
     /// `today` or `on 2026-11-22`.
@@ -43,7 +44,7 @@ pub(super) struct View<'a> {
     pub(super) lists: [List; 4],
     pub(super) reverse_dns: ReverseDns,
     pub(super) coverage: Vec<Fact>,
-    pub(super) csv: [Fact; 2],
+    pub(super) csv: Vec<Fact>,
     pub(super) attachment: Value,
     pub(super) documentation: &'a str,
     pub(super) data: &'a str,
@@ -65,6 +66,15 @@ pub(super) struct Attempt {
     pub(super) hostname: Option<Value>,
     pub(super) country: Value,
     pub(super) count: String,
+}
+
+/// A mail server of several.
+pub(super) struct Server {
+    pub(super) name: Value,
+    pub(super) last: String,
+    pub(super) count: String,
+    /// Whether nothing came from it.
+    pub(super) is_silent: bool,
 }
 
 /// A top ten.
@@ -110,6 +120,7 @@ impl<'a> View<'a> {
     ) -> Self {
         let figures = &report.figures;
         let when = if report.is_today { "today".to_owned() } else { format!("on {}", report.day) };
+        let of_machine = report.scope == Scope::Machine;
         let mut sentences = summary.iter().map(|sentence| Value::whole(sentence));
         Self {
             day: DAY,
@@ -118,8 +129,8 @@ impl<'a> View<'a> {
             version: env!("CARGO_PKG_VERSION"),
             interval: Value::plain(&report.interval, FULL),
             made_at: report.made_at.strftime("%Y-%m-%d %H:%M").to_string(),
-            address: Value::plain(&report.address, FULL),
-            host: Value::plain(&report.host, FULL),
+            whose: Value::plain(&report.servers(), 2 * FULL),
+            servers: figures.servers.iter().map(Server::new).collect(),
             verdict: sentences.next(),
             sentences: sentences.collect(),
             when,
@@ -135,14 +146,22 @@ impl<'a> View<'a> {
             attempts: figures.attempts.iter().map(Attempt::new).collect(),
             lists: lists(figures),
             reverse_dns: ReverseDns::new(figures.reverse_dns),
-            coverage: coverage(report),
-            csv: [
-                Fact::plain("Total CSV file size", size(report.csv_bytes)),
-                Fact::plain("Total CSV lines", grouped(report.csv_lines)),
-            ],
+            coverage: if of_machine { coverage(report) } else { Vec::new() },
+            csv: if of_machine { csv(report) } else { Vec::new() },
             attachment: Value::whole(&attachment(report)),
             documentation: DOCUMENTATION,
             data: DATA,
+        }
+    }
+}
+
+impl Server {
+    fn new(server: &crate::figures::Server) -> Self {
+        Self {
+            name: Value::untrusted(&server.name, FULL),
+            last: server.last.clone(),
+            count: grouped(server.count),
+            is_silent: server.count == 0,
         }
     }
 }
@@ -237,6 +256,13 @@ fn coverage(report: &Report) -> Vec<Fact> {
     }
     facts.push(Fact::plain("Last event", last));
     facts
+}
+
+fn csv(report: &Report) -> Vec<Fact> {
+    vec![
+        Fact::plain("Total CSV file size", size(report.csv_bytes)),
+        Fact::plain("Total CSV lines", grouped(report.csv_lines)),
+    ]
 }
 
 fn attachment(report: &Report) -> String {

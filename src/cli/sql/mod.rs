@@ -1,0 +1,130 @@
+//! `--sql-export` and `--sql-import`.
+
+mod export;
+mod former;
+mod import;
+
+use std::fs::DirBuilder;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use anyhow::Context;
+
+use super::args::Args;
+use super::extract;
+use super::progress::Bar;
+use super::report::in_one;
+use crate::config::{Config, Note};
+use crate::exit::Status;
+use crate::host::Host;
+use crate::oplog::SUMMARY;
+use crate::sql::connect::{Connection, Target};
+use crate::sql::{Engine, Layout, mapping};
+use crate::store::{Store, StoreError};
+
+/// Runs the action that `args` ask for.
+pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -> Status {
+    let bar = Bar::new(!args.no_progress && args.quiet == 0);
+    let log_failed = extract::start_log(host, args, config, &bar);
+    let action = if args.sql_export { "SQL export" } else { "SQL import" };
+    log::info!("=== {action} started ===");
+    for note in odd {
+        log::warn!("{note}");
+    }
+    host.dies_at_once.store(false, Ordering::Relaxed);
+    let done = if args.sql_export {
+        export::run(host, args, config)
+    } else {
+        import::run(host, config, bar.clone())
+    };
+    bar.clear();
+    let status = match done {
+        Ok(told) => tell(args, &told),
+        Err(error) => {
+            log::error!("{}", in_one(&error));
+            match error.downcast_ref::<StoreError>() {
+                Some(StoreError::Locked { .. }) => Status::TryLater,
+                _ => Status::Failed,
+            }
+        }
+    };
+    log::info!("=== {action} finished ===");
+    let log_failed = log_failed.load(Ordering::Relaxed);
+    if log_failed && status == Status::Done { Status::Failed } else { status }
+}
+
+/// What was done, and whether all of it went well.
+struct Told {
+    text: String,
+    well: bool,
+}
+
+fn tell(args: &Args, told: &Told) -> Status {
+    log::info!(target: SUMMARY, "{}", told.text);
+    let shown = crate::untrusted::for_terminal(told.text.as_bytes());
+    let printed = args.quiet > 0 || writeln!(anstream::stdout(), "{shown}").is_ok();
+    if told.well && printed { Status::Done } else { Status::Failed }
+}
+
+/// The columns of the table: the usual ones, or those of the mapping.
+pub(super) fn layout(config: &Config) -> anyhow::Result<Layout> {
+    let database = &config.database;
+    Ok(match &database.mapping_file {
+        None => Layout::standard(&database.table),
+        Some(path) => mapping::read(path, &database.table)
+            .map_err(|error| anyhow::anyhow!("{error}\n  hint: {}", error.hint()))?,
+    })
+}
+
+/// Opens the store, in a folder that is made if there is none.
+fn open_store(config: &Config) -> anyhow::Result<Store> {
+    make_folder(&config.paths.state_dir)?;
+    Store::open(&config.paths.state_dir).map_err(hinted)
+}
+
+fn make_folder(path: &Path) -> anyhow::Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o750).create(path);
+    made.with_context(|| {
+        format!(
+            "cannot create the folder {}\n  hint: create it for the user this runs as, or set another in \
+             the configuration",
+            path.display()
+        )
+    })
+}
+
+/// An error of the store with its hint, and still that error.
+fn hinted(error: StoreError) -> anyhow::Error {
+    match error.hint() {
+        None => error.into(),
+        Some(hint) => {
+            let text = format!("{error}\n  hint: {hint}");
+            anyhow::Error::new(error).context(text)
+        }
+    }
+}
+
+/// Connects to the first of the servers that can be reached; with its name.
+pub(super) fn connect(
+    host: &Host,
+    engine: Engine,
+    target: &Target,
+) -> anyhow::Result<(Box<dyn Connection>, String)> {
+    let mut troubles = Vec::new();
+    for at in 0..target.places() {
+        if host.stopping() {
+            break;
+        }
+        match target.connect(engine, at) {
+            Ok(connection) => return Ok((connection, target.shown(at))),
+            Err(trouble) => troubles.push(format!("{}: {}", target.shown(at), trouble.words())),
+        }
+    }
+    anyhow::bail!("cannot reach the database: {}\n  hint: {UNREACHABLE}", troubles.join("; "))
+}
+
+/// What to do about a database that cannot be reached.
+const UNREACHABLE: &str =
+    "check db_host, db_port, db_name, db_user and the password in section [database]";

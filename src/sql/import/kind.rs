@@ -1,0 +1,96 @@
+//! What a statement does to the transaction that it is run in, told by its first words.
+//!
+//! Sources: "Statements That Cause an Implicit Commit" in the manual of MySQL; "BEGIN", "COMMIT",
+//! "ABORT", "END" in that of PostgreSQL; <https://sqlite.org/lang_transaction.html>.
+
+use crate::sql::Engine;
+
+/// What a statement does to a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing.
+    Plain,
+    /// It only makes settings, or a table: in MySQL it may stand before the transaction.
+    Preparing,
+    /// It starts one.
+    Begin,
+    /// It ends one and keeps what was done.
+    Commit,
+    /// It would take back what was done before it in the file.
+    Rollback,
+    /// It would end the transaction whatever it says otherwise.
+    CommitsImplicitly,
+}
+
+/// The kind of a statement without comments before it.
+pub fn kind(engine: Engine, text: &str) -> Kind {
+    let text = executed(engine, text);
+    let end = text.char_indices().nth(200).map_or(text.len(), |(end, _)| end);
+    let start = text.get(..end).unwrap_or_default().to_ascii_uppercase();
+    let mut words = start.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '@'));
+    let mut next = || words.find(|word| !word.is_empty()).unwrap_or_default();
+    let (first, second, third) = (next(), next(), next());
+    let is_mysql = engine == Engine::Mysql;
+    match (first, second) {
+        ("BEGIN", _) | ("START", "TRANSACTION") => Kind::Begin,
+        ("COMMIT" | "PREPARE", "PREPARED" | "TRANSACTION") if !third.is_empty() && !is_mysql => {
+            if first == "PREPARE" || second == "PREPARED" {
+                Kind::Rollback
+            } else {
+                Kind::Commit
+            }
+        }
+        ("COMMIT", _) => Kind::Commit,
+        ("END", _) if !is_mysql => Kind::Commit,
+        ("ROLLBACK", _) if [second, third].contains(&"TO") => Kind::Plain,
+        ("ROLLBACK" | "ABORT", _) => Kind::Rollback,
+        ("SET", _) if is_mysql && start.contains("AUTOCOMMIT") => Kind::CommitsImplicitly,
+        ("SET" | "USE", _) => Kind::Preparing,
+        ("CREATE" | "DROP", "TEMPORARY") => Kind::Plain,
+        ("CREATE" | "DROP" | "ALTER", _) if is_mysql => Kind::Preparing,
+        (
+            "ANALYZE" | "CACHE" | "CHECK" | "FLUSH" | "GRANT" | "INSTALL" | "LOCK" | "OPTIMIZE"
+            | "RENAME" | "REPAIR" | "RESET" | "REVOKE" | "TRUNCATE" | "UNINSTALL" | "UNLOCK",
+            _,
+        ) if is_mysql => Kind::CommitsImplicitly,
+        _ => Kind::Plain,
+    }
+}
+
+/// What MySQL runs of `/*!40101 SET … */`.
+fn executed(engine: Engine, text: &str) -> &str {
+    match text.strip_prefix("/*!").filter(|_| engine == Engine::Mysql) {
+        Some(inner) => inner.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_a_transaction_is_known() {
+        for (engine, text, expected) in [
+            (Engine::Sqlite, "begin transaction", Kind::Begin),
+            (Engine::Sqlite, "END TRANSACTION", Kind::Commit),
+            (Engine::Sqlite, "INSERT INTO t VALUES ('BEGIN')", Kind::Plain),
+            (Engine::Sqlite, "CREATE TABLE x (a)", Kind::Plain),
+            (Engine::Postgresql, "COMMIT AND CHAIN", Kind::Commit),
+            (Engine::Postgresql, "PREPARE TRANSACTION 'x'", Kind::Rollback),
+            (Engine::Postgresql, "COMMIT PREPARED 'x'", Kind::Rollback),
+            (Engine::Postgresql, "COMMIT WORK", Kind::Commit),
+            (Engine::Postgresql, "ROLLBACK TO SAVEPOINT a", Kind::Plain),
+            (Engine::Postgresql, "ABORT", Kind::Rollback),
+            (Engine::Mysql, "START TRANSACTION READ WRITE", Kind::Begin),
+            (Engine::Mysql, "CREATE TABLE IF NOT EXISTS x (a int)", Kind::Preparing),
+            (Engine::Mysql, "/*!40000 ALTER TABLE x DISABLE KEYS */", Kind::Preparing),
+            (Engine::Mysql, "CREATE TEMPORARY TABLE x (a int)", Kind::Plain),
+            (Engine::Mysql, "LOCK TABLES x WRITE", Kind::CommitsImplicitly),
+            (Engine::Mysql, "SET @@autocommit=1", Kind::CommitsImplicitly),
+            (Engine::Mysql, "SET NAMES utf8mb4", Kind::Preparing),
+        ] {
+            assert_eq!(kind(engine, text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Loads files of SQL into a database, each exactly once.
+//!
+//! A file is run in one transaction together with its entry in the table `maillogsentinel_imports`,
+//! which is inserted first: whoever else is at the same file waits for that, and then finds it done.
+//! What a file says of transactions itself is passed over. If the connection is lost, also while the
+//! transaction was being committed, the next server is asked whether the entry is there.
+
+mod attempt;
+pub mod folder;
+pub mod kind;
+pub mod script;
+mod tables;
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::connect::{Connection, Target, Trouble};
+use super::engine::Engine;
+use super::layout::Layout;
+use attempt::{Stop, attempt};
+use script::ScriptError;
+
+/// The table of what was imported.
+pub const TABLE: &str = "maillogsentinel_imports";
+/// How often a file is tried again when others are in the way, and when the connection is lost.
+const MOST_TRIES: u32 = 20;
+const MOST_LOSSES: u32 = 8;
+/// How often all servers are tried before we give up.
+const MOST_ROUNDS: u32 = 3;
+/// Files asked for in one question.
+const ASKED_AT_ONCE: usize = 500;
+
+/// A file that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its name.
+    pub name: String,
+    /// The SHA-256 of its content, in hexadecimal.
+    pub sha256: String,
+}
+
+/// How it ended with one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// So many rows were inserted or changed.
+    Imported(u64),
+    /// It had been imported before, or another importer was faster.
+    Known,
+    /// It is broken: nothing of it was kept.
+    Broken {
+        /// The line.
+        line: u64,
+        /// What is wrong, mostly in the server's words.
+        what: String,
+    },
+}
+
+/// Why no more files can be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// No server could be reached, or none lets us in.
+    #[error("cannot reach the database: {0}")]
+    Unreachable(String),
+    /// The table of imports cannot be used.
+    #[error("cannot use the table {TABLE}: {0}")]
+    Table(String),
+    /// A file cannot be read any more.
+    #[error("cannot read {name}: {source}")]
+    Io {
+        /// The file.
+        name: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The run was asked to end.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Loads files into one database.
+pub struct Importer<'t> {
+    engine: Engine,
+    target: &'t Target,
+    connection: Option<Box<dyn Connection>>,
+    /// The server that is asked first, by its number.
+    place: usize,
+    stopping: &'t dyn Fn() -> bool,
+}
+
+impl<'t> Importer<'t> {
+    /// An importer; it connects when it is needed.
+    pub fn new(engine: Engine, target: &'t Target, stopping: &'t dyn Fn() -> bool) -> Self {
+        Self { engine, target, connection: None, place: 0, stopping }
+    }
+
+    /// Which of `candidates` were imported, and which have the name of a file that was and another
+    /// content: by their places in the list.
+    pub fn known(
+        &mut self,
+        candidates: &[Candidate],
+    ) -> Result<(Vec<usize>, Vec<usize>), ImportError> {
+        let (mut known, mut renamed) = (Vec::new(), Vec::new());
+        for (chunk, from) in candidates.chunks(ASKED_AT_ONCE).zip((0..).step_by(ASKED_AT_ONCE)) {
+            let hashes = chunk.iter().map(|it| it.sha256.as_str());
+            let found = self.ask("sha256", "sha256", hashes)?;
+            let new: Vec<_> =
+                chunk.iter().filter(|it| found.binary_search(&it.sha256).is_err()).collect();
+            let names = if new.is_empty() {
+                Vec::new()
+            } else {
+                self.ask("file", "file", new.iter().map(|it| it.name.as_str()))?
+            };
+            for (at, it) in chunk.iter().enumerate() {
+                if found.binary_search(&it.sha256).is_ok() {
+                    known.push(from + at);
+                } else if names.binary_search(&it.name).is_ok() {
+                    renamed.push(from + at);
+                }
+            }
+        }
+        Ok((known, renamed))
+    }
+
+    /// The values of `column` in the rows whose `key` is one of `values`.
+    fn ask<'v>(
+        &mut self,
+        column: &str,
+        key: &str,
+        values: impl Iterator<Item = &'v str>,
+    ) -> Result<Vec<String>, ImportError> {
+        let engine = self.engine;
+        let literals: Vec<_> = values.map(|value| engine.literal(value)).collect();
+        let (column, key) = (engine.identifier(column), engine.identifier(key));
+        let table = engine.identifier(TABLE);
+        let sql = format!("SELECT {column} FROM {table} WHERE {key} IN ({})", literals.join(", "));
+        let mut tries = 0;
+        loop {
+            let mut found = Vec::new();
+            let asked = self.connection()?.query(&sql, &mut |row| {
+                let value = row.first().copied().flatten().unwrap_or_default();
+                found.push(String::from_utf8_lossy(value).into_owned());
+            });
+            match asked {
+                Ok(()) => {
+                    found.sort_unstable();
+                    return Ok(found);
+                }
+                Err(trouble) => self.recover(trouble, &mut tries).map_err(ImportError::Table)?,
+            }
+        }
+    }
+
+    /// Imports one file.
+    pub fn import(
+        &mut self,
+        candidate: &Candidate,
+        file: &File,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Outcome, ImportError> {
+        let mut tries = 0;
+        loop {
+            if tries > 0 && self.known(std::slice::from_ref(candidate))?.0 == [0] {
+                return Ok(Outcome::Known);
+            }
+            let mut source = file;
+            source
+                .rewind()
+                .map_err(|source| ImportError::Io { name: candidate.name.clone(), source })?;
+            let (engine, stopping) = (self.engine, self.stopping);
+            let what = (candidate, file);
+            let done = attempt(engine, self.connection()?, what, progress, stopping);
+            let stop = match done {
+                Ok(outcome) => return Ok(outcome),
+                Err(stop) => stop,
+            };
+            let (trouble, line) = match stop {
+                Stop::Trouble(trouble, line) => (trouble, line),
+                Stop::Known => {
+                    self.roll_back();
+                    return Ok(Outcome::Known);
+                }
+                Stop::Broken(line, what) | Stop::Script(ScriptError::Wrong(line, what)) => {
+                    self.roll_back();
+                    return Ok(Outcome::Broken { line, what });
+                }
+                Stop::Script(ScriptError::Io(source)) => {
+                    self.roll_back();
+                    return Err(ImportError::Io { name: candidate.name.clone(), source });
+                }
+                Stop::Interrupted => {
+                    self.roll_back();
+                    return Err(ImportError::Interrupted);
+                }
+            };
+            if let Err(what) = self.recover(trouble, &mut tries) {
+                return Ok(Outcome::Broken { line, what });
+            }
+        }
+    }
+
+    /// Makes an index by time unless there is one. Not everybody may, and the rows are there without
+    /// it: gives the server's words then.
+    pub fn index(&mut self, layout: &Layout) -> Result<Option<String>, ImportError> {
+        let engine = self.engine;
+        let made = tables::index(self.connection()?, engine, layout);
+        Ok(made.err().map(|trouble| trouble.words().to_owned()))
+    }
+
+    /// Whether it is worth to go on after `trouble`; what is wrong if not.
+    fn recover(&mut self, trouble: Trouble, tries: &mut u32) -> Result<(), String> {
+        *tries += 1;
+        match trouble {
+            Trouble::Lost(words) => {
+                self.connection = None;
+                self.place += 1;
+                (*tries < MOST_LOSSES).then_some(()).ok_or(words)
+            }
+            Trouble::Busy(words) => {
+                self.roll_back();
+                // Not all at the same time again.
+                let spread = u64::from(std::process::id() % 50);
+                std::thread::sleep(Duration::from_millis(spread + 20 * u64::from(*tries)));
+                (*tries < MOST_TRIES && !(self.stopping)()).then_some(()).ok_or(words)
+            }
+            Trouble::Refused { words, .. } => {
+                self.roll_back();
+                Err(words)
+            }
+        }
+    }
+
+    fn roll_back(&mut self) {
+        let engine = self.engine;
+        if let Some(connection) = &mut self.connection
+            && connection.execute("ROLLBACK").is_err()
+            // SQLite has ended some transactions by itself then.
+            && engine != Engine::Sqlite
+        {
+            self.connection = None;
+        }
+    }
+
+    /// The connection; if there is none, the servers are tried in turn.
+    fn connection(&mut self) -> Result<&mut (dyn Connection + 'static), ImportError> {
+        if self.connection.is_none() {
+            self.connection = Some(self.connect()?);
+        }
+        self.connection.as_deref_mut().ok_or(ImportError::Unreachable(String::new()))
+    }
+
+    fn connect(&mut self) -> Result<Box<dyn Connection>, ImportError> {
+        let places = self.target.places().max(1);
+        let mut troubles = Vec::new();
+        for round in 0..MOST_ROUNDS {
+            troubles.clear();
+            for step in 0..places {
+                if (self.stopping)() {
+                    return Err(ImportError::Interrupted);
+                }
+                let at = (self.place + step) % places;
+                let connected = self.target.connect(self.engine, at).and_then(|mut connection| {
+                    tables::prepare(&mut *connection, self.engine).map(|()| connection)
+                });
+                match connected {
+                    Ok(connection) => {
+                        self.place = at;
+                        return Ok(connection);
+                    }
+                    Err(Trouble::Refused { words, .. }) => {
+                        return Err(ImportError::Table(words));
+                    }
+                    Err(trouble) => {
+                        let place = self.target.shown(at);
+                        log::debug!("{place}: {}", trouble.words());
+                        troubles.push(format!("{place}: {}", trouble.words()));
+                    }
+                }
+            }
+            // One server that is down stays down; of several, one takes over in a moment.
+            let wait = Duration::from_millis(if places > 1 { 1000 } else { 300 });
+            if round + 1 < MOST_ROUNDS {
+                std::thread::sleep(wait);
+            }
+        }
+        Err(ImportError::Unreachable(troubles.join("; ")))
+    }
+}
+
+/// The SHA-256 of all that `input` holds, as 64 hexadecimal digits.
+pub fn sha256(mut input: impl Read) -> std::io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return Ok(hex(&hasher.finalize())),
+            Ok(read) => hasher.update(buffer.get(..read).unwrap_or_default()),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
