@@ -17,5 +17,7 @@ mod database;
 mod postgres;
 #[path = "../servers/mariadb.rs"]
 mod mariadb;
+#[path = "../servers/galera.rs"]
+mod galera;
 
 mod smoke;

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use crate::authority::Authority;
 use crate::database::{Rows, Setup, Tls, Writes};
+use crate::galera::Galera;
 use crate::mariadb::MariaDb;
 use crate::postgres::Postgres;
 
@@ -171,4 +172,26 @@ fn what_is_asked_for_is_set() {
     assert_eq!(server.query("mail", asked), rows(&[expected]));
     server.execute("mail", "CREATE TABLE odd AS SELECT 'a\\b' AS it");
     assert_eq!(server.query("mail", "SELECT * FROM odd"), rows(&[[Some("a\\b")]]));
+}
+
+#[test]
+fn galera_goes_on_without_the_node_that_was_written_to() {
+    let mut cluster = Galera::start(3);
+    cluster.node(0).create_database("mail");
+    cluster.node(0).execute("mail", "CREATE TABLE failure (id INT PRIMARY KEY)");
+    cluster.node(0).execute("mail", "INSERT INTO failure VALUES (1)");
+    let all = "SELECT id FROM failure ORDER BY id";
+    // A node may be behind the others unless it is told to wait for them.
+    let causal = |cluster: &Galera, number: usize| {
+        cluster.node(number).administer("SET GLOBAL wsrep_sync_wait = 1");
+        cluster.query(number, "mail", all)
+    };
+    assert_eq!(causal(&cluster, 2), rows(&[[Some("1")]]));
+    cluster.kill_node(0);
+    cluster.wait_for(1, 2).unwrap();
+    cluster.wait_for(2, 2).unwrap();
+    cluster.node(1).execute("mail", "INSERT INTO failure VALUES (2)");
+    assert_eq!(causal(&cluster, 2), rows(&[[Some("1")], [Some("2")]]));
+    cluster.restart_node(0);
+    assert_eq!(causal(&cluster, 0), rows(&[[Some("1")], [Some("2")]]));
 }
