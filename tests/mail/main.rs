@@ -6,6 +6,8 @@
     reason = "a test should stop at the first surprise"
 )]
 
+#[path = "../servers/authority.rs"]
+mod authority;
 #[path = "../servers/smtp.rs"]
 mod smtp;
 #[path = "../servers/postfix.rs"]

@@ -3,9 +3,9 @@
 use maillogsentinel::report::message::{File, Letter};
 use maillogsentinel::report::send::{Login, Security, SendError, Server, send};
 
+use crate::authority::{Authority, pair};
 use crate::letters::{full, read};
 use crate::postfix::Postfix;
-use crate::secrets::{Authority, pair};
 use crate::{addresses, deliver};
 
 fn start() -> (Authority, Postfix) {
