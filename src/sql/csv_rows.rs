@@ -222,7 +222,8 @@ impl<R: Read> CsvRows<R> {
         }
         row.bytes.truncate(written);
         row.ends.truncate(fields);
-        if row.bytes.last() == Some(&b'\r') {
+        // A line that ends in CR LF, outside of quotes.
+        if line.ends_with(b"\r\n") && row.bytes.last() == Some(&b'\r') {
             row.bytes.pop();
             let length = row.bytes.len();
             row.ends.iter_mut().for_each(|end| *end = (*end).min(length));
@@ -247,9 +248,9 @@ mod tests {
 
     #[test]
     fn quotes_hold_delimiters_quotes_and_lines() {
-        let (found, position) = rows(b"a;\"b;\"\"c\";d\r\n\"x\ny\";z\nunfinished;\"");
-        assert_eq!(found, [vec!["a", "b;\"c", "d"], vec!["x\ny", "z"]]);
-        assert_eq!(position, (21, 3));
+        let (found, position) = rows(b"a;\"b;\"\"c\";d\r\n\"x\ny\";\"z\r\"\nunfinished;\"");
+        assert_eq!(found, [vec!["a", "b;\"c", "d"], vec!["x\ny", "z\r"]]);
+        assert_eq!(position, (24, 3));
     }
 
     #[test]

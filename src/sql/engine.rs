@@ -52,9 +52,9 @@ impl Engine {
     /// Adds `text` as a string literal, whatever the server's settings are.
     pub fn push_text(self, out: &mut Vec<u8>, text: &str) {
         let bytes = text.as_bytes();
-        // Without a way out of the loop, it is done for many bytes at a time.
-        let is_odd = |b: u8| (b < b' ') | (b == b'\'') | (b == b'\\');
-        if !bytes.iter().fold(false, |odd, b| odd | is_odd(*b)) {
+        // Without a way out of the loop, many bytes are looked at together.
+        let is_odd = |b: u8| u8::from(b < b' ') + u8::from(b == b'\'') + u8::from(b == b'\\');
+        if bytes.iter().fold(0, |odd, b| odd | is_odd(*b)) == 0 {
             out.push(b'\'');
             out.extend_from_slice(bytes);
             out.push(b'\'');

@@ -38,10 +38,10 @@ pub struct Script<'l, W> {
 }
 
 impl<'l, W: Write> Script<'l, W> {
-    /// Starts a file that is called `name`; its content depends on that, the layout and the rows only.
-    pub fn new(mut out: W, engine: Engine, layout: &'l Layout, name: &str) -> io::Result<Self> {
+    /// Starts a file with this title, a line.
+    pub fn new(mut out: W, engine: Engine, layout: &'l Layout, title: &str) -> io::Result<Self> {
         writeln!(out, "-- MailLogSentinel: failed logins, for {}", engine.name())?;
-        writeln!(out, "-- {name}")?;
+        writeln!(out, "-- {title}")?;
         for statement in engine.session() {
             writeln!(out, "{statement};")?;
         }

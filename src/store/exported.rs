@@ -24,6 +24,17 @@ pub struct Exported {
     pub bookmark: Bookmark,
 }
 
+/// A file of SQL that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HashedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What the file system said.
+    pub stamp: Stamp,
+    /// The SHA-256 of its content, in hexadecimal.
+    pub sha256: String,
+}
+
 impl Store {
     /// The last file that was exported and, if a run ended just then, the one that was to follow.
     pub fn exported(&self) -> Result<(Option<Exported>, Option<Exported>), StoreError> {
@@ -54,8 +65,8 @@ impl Store {
         put(&self.connection, DONE, to).map_err(|e| self.error("write", e))
     }
 
-    /// The hashes of files of SQL that were looked at before, with what the file system said then.
-    pub fn sql_files(&self) -> Result<Vec<(PathBuf, Stamp, String)>, StoreError> {
+    /// The files of SQL that were looked at before, in the order of their paths.
+    pub fn sql_files(&self) -> Result<Vec<HashedFile>, StoreError> {
         let sql = "SELECT path, device, inode, size, modified_ns, sha256 FROM sql_file";
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare(sql)?;
@@ -67,24 +78,24 @@ impl Store {
                     size: super::unsigned(row, 3)?,
                     modified_ns: row.get(4)?,
                 };
-                Ok((std::ffi::OsString::from_vec(path).into(), stamp, row.get(5)?))
+                let path = std::ffi::OsString::from_vec(path).into();
+                Ok(HashedFile { path, stamp, sha256: row.get(5)? })
             })?;
             rows.collect()
         };
-        read().map_err(|e| self.error("read", e))
+        let mut files = read().map_err(|e| self.error("read", e))?;
+        files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        Ok(files)
     }
 
-    /// Remembers the hashes of `files`, and of no others.
-    pub fn remember_sql_files(
-        &mut self,
-        files: &[(PathBuf, Stamp, String)],
-    ) -> Result<(), StoreError> {
+    /// Remembers `files`, and no others.
+    pub fn remember_sql_files(&mut self, files: &[HashedFile]) -> Result<(), StoreError> {
         let mut write = || -> rusqlite::Result<()> {
             let transaction = self.connection.transaction()?;
             transaction.execute("DELETE FROM sql_file", [])?;
             let sql = "INSERT INTO sql_file VALUES (?, ?, ?, ?, ?, ?)";
             let mut insert = transaction.prepare(sql)?;
-            for (path, stamp, sha256) in files {
+            for HashedFile { path, stamp, sha256 } in files {
                 insert.execute(params![
                     path.as_os_str().as_bytes(),
                     stamp.device.cast_signed(),

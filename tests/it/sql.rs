@@ -226,7 +226,8 @@ fn a_file_that_was_imported_is_not_imported_under_another_name_nor_with_more_in_
     fs::copy(scene.path("work/sql/a.sql"), scene.path("work/sql/b.sql")).unwrap();
     import(&scene).exits(0).prints("nothing new to import; 2 imported before");
     scene.append("work/sql/a.sql", "INSERT INTO u VALUES (2);\n");
-    import(&scene).exits(1).says("was imported with another content");
+    import(&scene).exits(1).says("a.sql was imported, and changed since");
+    import(&scene).exits(1).says("a.sql was imported, and changed since");
     assert_eq!(column(&scene, "SELECT a FROM u"), ["1"]);
 }
 

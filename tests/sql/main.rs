@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
+    unreachable_pub,
     reason = "a test should stop at the first surprise"
 )]
 
@@ -21,3 +22,11 @@ mod mariadb;
 mod galera;
 
 mod smoke;
+#[allow(dead_code, reason = "stories about logs use the rest")]
+#[path = "../it/sentinel.rs"]
+mod sentinel;
+
+mod scene;
+mod load;
+mod login;
+mod once;

@@ -64,7 +64,9 @@ pub(super) fn run(host: &Host, args: &Args, config: &Config) -> anyhow::Result<T
     let new = folder.join(NEW);
     let cannot = || cannot_write(&new);
     let out = create(&new).with_context(cannot)?;
-    let script = Script::new(out, config.database.engine, &layout, &name).with_context(cannot)?;
+    // Two machines of one name may write the same rows in the same second: their files differ all the same.
+    let title = format!("{name} {}", nonce().with_context(cannot)?);
+    let script = Script::new(out, config.database.engine, &layout, &title).with_context(cannot)?;
     let written = write(host, script, plan.pieces, &new)?;
     let Some((out, tally, end)) = written else {
         remove(&new)?;
@@ -171,6 +173,13 @@ fn name(host: &Host, sequence: u64) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '-' };
     let server: String = host.name.chars().map(plain).take(64).collect();
     format!("{}_{server}_{sequence:06}.sql", time.strftime("%Y%m%d_%H%M%S"))
+}
+
+/// A number that no other file has.
+fn nonce() -> std::io::Result<String> {
+    let mut bytes = [0; 8];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
 }
 
 fn create(path: &Path) -> std::io::Result<File> {

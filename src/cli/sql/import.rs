@@ -1,7 +1,7 @@
 //! `--sql-import`: loads the files of SQL that the database does not have yet.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::{Told, UNREACHABLE, hinted, layout, open_store};
@@ -14,6 +14,7 @@ use crate::report::grouped;
 use crate::sql::import::folder::{self, FolderError, SqlFile};
 use crate::sql::import::{Candidate, ImportError, Importer, Outcome, sha256};
 use crate::store::Store;
+use crate::store::exported::HashedFile;
 
 /// What was done with all files.
 #[derive(Default)]
@@ -36,58 +37,49 @@ pub(super) fn run(host: &Host, config: &Config, mut bar: Bar) -> anyhow::Result<
     let target = database.target(host.credentials.as_deref());
     let target = target.map_err(|note| anyhow::anyhow!("{note}"))?;
     let mut store = open_store(config)?;
-    let looked_at = look_at(&mut store, files, &mut sum)?;
-    let candidates: Vec<_> = looked_at.iter().map(|(_, _, it)| it.clone()).collect();
+    let before = store.sql_files().map_err(hinted)?;
+    let looked_at = look_at(files, &before, &mut sum);
     let stopping = || host.stopping();
     let mut importer = Importer::new(database.engine, &target, &stopping);
-    let (known, renamed) = if candidates.is_empty() {
-        (Vec::new(), Vec::new())
+    let mut hashes: Vec<_> = looked_at.iter().map(|it| it.candidate.sha256.as_str()).collect();
+    hashes
+        .extend(looked_at.iter().filter_map(|it| it.former.as_ref()).map(|it| it.sha256.as_str()));
+    let known = if hashes.is_empty() {
+        Vec::new()
     } else {
-        importer.known(&candidates).map_err(|error| stopped(&error))?
+        importer.known(&hashes).map_err(|e| stopped(&e))?
     };
-    let is_new = |at: &usize| known.binary_search(at).is_err();
-    let total = looked_at.iter().enumerate().filter(|(at, _)| is_new(at));
-    let total: u64 = total.map(|(_, (_, stamp, _))| stamp.size).sum();
+    let is_known = |sha256: &String| known.binary_search(sha256).is_ok();
+    let (old, new): (Vec<_>, Vec<_>) =
+        looked_at.iter().partition(|it| is_known(&it.candidate.sha256));
+    sum.known += old.len() as u64;
+    // A file that was imported and then changed would bring its first rows again.
+    let (changed, new): (Vec<_>, Vec<_>) =
+        new.into_iter().partition(|it| it.former.as_ref().is_some_and(|it| is_known(&it.sha256)));
+    for it in &changed {
+        sum.failed += 1;
+        log::error!(
+            "{} was imported, and changed since: what it holds is not imported again\n  hint: put the rows \
+             that are new into a file of their own",
+            it.path.display()
+        );
+    }
+    remember(&mut store, &looked_at, &before, &changed)?;
+    let total: u64 = new.iter().map(|it| it.stamp.size).sum();
     let mut done = 0;
-    for (at, (path, _, candidate)) in looked_at.iter().enumerate() {
-        if !is_new(&at) {
-            sum.known += 1;
-            continue;
-        }
-        if renamed.contains(&at) {
-            sum.failed += 1;
-            log::error!(
-                "{}: a file of this name was imported with another content, here or on another server\n  \
-                 hint: give it another name if all of it is new; if rows were added to it, put those into \
-                 a file of their own",
-                path.display()
-            );
-            continue;
-        }
-        let file = match folder::open(path) {
-            Ok((file, _)) => file,
+    for it in new {
+        let outcome = match folder::open(&it.path) {
+            Ok((file, _)) => importer.import(&it.candidate, &file, &mut |bytes| {
+                done += bytes;
+                bar.bytes(done, total);
+            }),
             Err(error) => {
                 sum.failed += 1;
                 log::error!("{:#}", refusal(&error));
                 continue;
             }
         };
-        let outcome = importer.import(candidate, &file, &mut |bytes| {
-            done += bytes;
-            bar.bytes(done, total);
-        });
-        match outcome.map_err(|error| stopped(&error))? {
-            Outcome::Imported(rows) => {
-                sum.files += 1;
-                sum.rows += rows;
-                log::info!("Imported {}: {} rows", path.display(), grouped(rows));
-            }
-            Outcome::Known => sum.known += 1,
-            Outcome::Broken { line, what } => {
-                sum.failed += 1;
-                log::error!("{}:{line}: {what}; nothing of this file was kept", path.display());
-            }
-        }
+        sum.add(&it.path, outcome.map_err(|error| stopped(&error))?);
     }
     if sum.files > 0
         && let Some(words) = importer.index(&layout).map_err(|error| stopped(&error))?
@@ -97,48 +89,82 @@ pub(super) fn run(host: &Host, config: &Config, mut bar: Bar) -> anyhow::Result<
     Ok(Told { text: in_words(&sum, started), well: sum.failed == 0 })
 }
 
-/// Hashes the files, but for those that have not changed since they were looked at before.
-fn look_at(
-    store: &mut Store,
-    files: Vec<SqlFile>,
-    sum: &mut Sum,
-) -> anyhow::Result<Vec<(PathBuf, Stamp, Candidate)>> {
-    let mut before = store.sql_files().map_err(hinted)?;
-    before.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-    let mut seen = Vec::new();
-    let mut changed = false;
+impl Sum {
+    fn add(&mut self, path: &Path, outcome: Outcome) {
+        match outcome {
+            Outcome::Imported(rows) => {
+                self.files += 1;
+                self.rows += rows;
+                log::info!("Imported {}: {} rows", path.display(), grouped(rows));
+            }
+            Outcome::Known => self.known += 1,
+            Outcome::Broken { line, what } => {
+                self.failed += 1;
+                log::error!("{}:{line}: {what}; nothing of this file was kept", path.display());
+            }
+        }
+    }
+}
+
+/// A file, and what was known of it.
+struct LookedAt {
+    path: PathBuf,
+    stamp: Stamp,
+    candidate: Candidate,
+    /// What was there under this path when it was looked at before, if that was something else.
+    former: Option<HashedFile>,
+}
+
+/// Hashes the files, but for those that have not changed since they were looked at `before`, which is
+/// sorted by path.
+fn look_at(files: Vec<SqlFile>, before: &[HashedFile], sum: &mut Sum) -> Vec<LookedAt> {
+    let mut looked_at = Vec::new();
     for SqlFile { path, name } in files {
-        let opened = folder::open(&path);
-        let (file, stamp) = match opened {
-            Ok(opened) => opened,
+        let known = before.binary_search_by(|it| it.path.cmp(&path)).ok();
+        let known = known.and_then(|at| before.get(at));
+        let opened = folder::open(&path).and_then(|(file, stamp)| {
+            let same = known.filter(|it| it.stamp == stamp);
+            let hash =
+                || sha256(&file).map_err(|source| FolderError::Io { path: path.clone(), source });
+            let sha256 = same.map_or_else(hash, |it| Ok(it.sha256.clone()))?;
+            Ok((stamp, sha256))
+        });
+        match opened {
+            Ok((stamp, sha256)) => {
+                let former = known.filter(|it| it.sha256 != sha256).cloned();
+                let candidate = Candidate { name, sha256 };
+                looked_at.push(LookedAt { path, stamp, candidate, former });
+            }
             Err(error) => {
                 sum.failed += 1;
                 log::error!("{:#}", refusal(&error));
-                continue;
             }
-        };
-        let known = before.binary_search_by(|it| it.0.cmp(&path)).ok();
-        let known = known.and_then(|at| before.get(at)).filter(|it| it.1 == stamp);
-        changed |= known.is_none();
-        let hashed = known.map_or_else(|| sha256(&file), |(_, _, sha256)| Ok(sha256.clone()));
-        let sha256 = match hashed {
-            Ok(sha256) => sha256,
-            Err(source) => {
-                sum.failed += 1;
-                log::error!("{:#}", refusal(&FolderError::Io { path, source }));
-                continue;
-            }
-        };
-        seen.push((path, stamp, Candidate { name, sha256 }));
+        }
     }
-    if changed || seen.len() != before.len() {
-        let hashes: Vec<_> = seen
-            .iter()
-            .map(|(path, stamp, it)| (path.clone(), stamp.clone(), it.sha256.clone()))
-            .collect();
-        store.remember_sql_files(&hashes).map_err(hinted)?;
+    looked_at
+}
+
+/// Remembers the hashes of files; of those that were `changed`, what they were when they were imported.
+fn remember(
+    store: &mut Store,
+    looked_at: &[LookedAt],
+    before: &[HashedFile],
+    changed: &[&LookedAt],
+) -> anyhow::Result<()> {
+    let is_changed = |it: &LookedAt| changed.iter().any(|changed| changed.path == it.path);
+    let kept = looked_at.iter().map(|it| match &it.former {
+        Some(former) if is_changed(it) => former.clone(),
+        _ => HashedFile {
+            path: it.path.clone(),
+            stamp: it.stamp.clone(),
+            sha256: it.candidate.sha256.clone(),
+        },
+    });
+    let kept: Vec<_> = kept.collect();
+    if kept != before {
+        store.remember_sql_files(&kept).map_err(hinted)?;
     }
-    Ok(seen)
+    Ok(())
 }
 
 fn refusal(error: &FolderError) -> anyhow::Error {

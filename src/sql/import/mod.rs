@@ -96,46 +96,22 @@ impl<'t> Importer<'t> {
         Self { engine, target, connection: None, place: 0, stopping }
     }
 
-    /// Which of `candidates` were imported, and which have the name of a file that was and another
-    /// content: by their places in the list.
-    pub fn known(
-        &mut self,
-        candidates: &[Candidate],
-    ) -> Result<(Vec<usize>, Vec<usize>), ImportError> {
-        let (mut known, mut renamed) = (Vec::new(), Vec::new());
-        for (chunk, from) in candidates.chunks(ASKED_AT_ONCE).zip((0..).step_by(ASKED_AT_ONCE)) {
-            let hashes = chunk.iter().map(|it| it.sha256.as_str());
-            let found = self.ask("sha256", "sha256", hashes)?;
-            let new: Vec<_> =
-                chunk.iter().filter(|it| found.binary_search(&it.sha256).is_err()).collect();
-            let names = if new.is_empty() {
-                Vec::new()
-            } else {
-                self.ask("file", "file", new.iter().map(|it| it.name.as_str()))?
-            };
-            for (at, it) in chunk.iter().enumerate() {
-                if found.binary_search(&it.sha256).is_ok() {
-                    known.push(from + at);
-                } else if names.binary_search(&it.name).is_ok() {
-                    renamed.push(from + at);
-                }
-            }
+    /// Which of these hashes are of files that were imported, in their order.
+    pub fn known(&mut self, hashes: &[&str]) -> Result<Vec<String>, ImportError> {
+        let mut known = Vec::new();
+        for chunk in hashes.chunks(ASKED_AT_ONCE) {
+            known.extend(self.ask(chunk)?);
         }
-        Ok((known, renamed))
+        known.sort_unstable();
+        Ok(known)
     }
 
-    /// The values of `column` in the rows whose `key` is one of `values`.
-    fn ask<'v>(
-        &mut self,
-        column: &str,
-        key: &str,
-        values: impl Iterator<Item = &'v str>,
-    ) -> Result<Vec<String>, ImportError> {
+    fn ask(&mut self, hashes: &[&str]) -> Result<Vec<String>, ImportError> {
         let engine = self.engine;
-        let literals: Vec<_> = values.map(|value| engine.literal(value)).collect();
-        let (column, key) = (engine.identifier(column), engine.identifier(key));
-        let table = engine.identifier(TABLE);
-        let sql = format!("SELECT {column} FROM {table} WHERE {key} IN ({})", literals.join(", "));
+        let literals: Vec<_> = hashes.iter().map(|hash| engine.literal(hash)).collect();
+        let (column, table) = (engine.identifier("sha256"), engine.identifier(TABLE));
+        let sql =
+            format!("SELECT {column} FROM {table} WHERE {column} IN ({})", literals.join(", "));
         let mut tries = 0;
         loop {
             let mut found = Vec::new();
@@ -144,10 +120,7 @@ impl<'t> Importer<'t> {
                 found.push(String::from_utf8_lossy(value).into_owned());
             });
             match asked {
-                Ok(()) => {
-                    found.sort_unstable();
-                    return Ok(found);
-                }
+                Ok(()) => return Ok(found),
                 Err(trouble) => self.recover(trouble, &mut tries).map_err(ImportError::Table)?,
             }
         }
@@ -162,7 +135,7 @@ impl<'t> Importer<'t> {
     ) -> Result<Outcome, ImportError> {
         let mut tries = 0;
         loop {
-            if tries > 0 && self.known(std::slice::from_ref(candidate))?.0 == [0] {
+            if tries > 0 && !self.known(&[&candidate.sha256])?.is_empty() {
                 return Ok(Outcome::Known);
             }
             let mut source = file;
