@@ -79,7 +79,10 @@ pub(super) fn run(host: &Host, config: &Config, mut bar: Bar) -> anyhow::Result<
                 continue;
             }
         };
-        sum.add(&it.path, outcome.map_err(|error| stopped(&error))?);
+        let outcome = outcome.map_err(|error| {
+            stopped(&error).context(format!("{} was not imported", it.path.display()))
+        });
+        sum.add(&it.path, outcome?);
     }
     if sum.files > 0
         && let Some(words) = importer.index(&layout).map_err(|error| stopped(&error))?
@@ -183,6 +186,10 @@ fn stopped(error: &ImportError) -> anyhow::Error {
         ImportError::Table(_) => {
             "\n  hint: the user of the database needs the right to make it, or to read, insert and update \
              there if it exists"
+        }
+        ImportError::Unable(_) => {
+            "\n  hint: make room on the disk of the database, or mend it; nothing is lost: the next run goes on \
+             with the first file that is not imported"
         }
         ImportError::Interrupted => {
             "; the next run goes on with the first file that is not imported"

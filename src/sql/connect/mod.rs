@@ -54,6 +54,8 @@ pub enum Trouble {
     Lost(String),
     /// Another client was in the way: the same again may do.
     Busy(String),
+    /// The database cannot do its work, whatever the statement: its disk is full or broken.
+    Unable(String),
     /// The statement is wrong, or not allowed.
     Refused {
         /// The server's words.
@@ -67,7 +69,10 @@ impl Trouble {
     /// The server's words.
     pub fn words(&self) -> &str {
         match self {
-            Self::Lost(words) | Self::Busy(words) | Self::Refused { words, .. } => words,
+            Self::Lost(words)
+            | Self::Busy(words)
+            | Self::Unable(words)
+            | Self::Refused { words, .. } => words,
         }
     }
 }

@@ -147,6 +147,10 @@ fn trouble(error: &Error) -> Trouble {
         1040 | 1053 | 1152 | 1203 | 1290 | 1792 | 1836 | 1927 | 1047 => Trouble::Lost(words),
         // A lock that took too long, a deadlock; in a cluster, a commit that another node was faster with.
         1205 | 1213 => Trouble::Busy(words),
+        // A file cannot be written or read; the disk is full, or the table; no memory; a broken table.
+        3 | 5 | 1021 | 1026 | 1030 | 1034 | 1037 | 1038 | 1041 | 1114 | 1194 | 1195 | 3675 => {
+            Trouble::Unable(words)
+        }
         _ => Trouble::Refused { line: line(&server.message), words },
     }
 }

@@ -74,6 +74,10 @@ impl Postgresql {
         if matches!(code, "40001" | "40P01" | "55P03") || (code == "23505" && catalogue) {
             return Trouble::Busy(words);
         }
+        // Classes 53 and 58: no room, no memory, a broken disk; XX: a broken table.
+        if ["53", "58", "XX"].iter().any(|class| code.starts_with(class)) {
+            return Trouble::Unable(words);
+        }
         let line = match server.position() {
             // In characters, the first being 1.
             Some(ErrorPosition::Original(at)) => {

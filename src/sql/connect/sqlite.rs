@@ -112,8 +112,17 @@ impl Connection for Sqlite {
 }
 
 fn trouble(error: &rusqlite::Error, sql: &str) -> Trouble {
-    if let Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) = error.sqlite_error_code() {
-        return Trouble::Busy(error.to_string());
+    use ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase,
+        OutOfMemory, ReadOnly, SystemIoFailure,
+    };
+    match error.sqlite_error_code() {
+        Some(DatabaseBusy | DatabaseLocked) => return Trouble::Busy(error.to_string()),
+        Some(
+            CannotOpen | DatabaseCorrupt | DiskFull | NotADatabase | OutOfMemory | ReadOnly
+            | SystemIoFailure,
+        ) => return Trouble::Unable(error.to_string()),
+        _ => {}
     }
     match error {
         // The statement itself would fill the screen.

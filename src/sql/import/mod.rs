@@ -67,6 +67,9 @@ pub enum ImportError {
     /// The table of imports cannot be used.
     #[error("cannot use the table {TABLE}: {0}")]
     Table(String),
+    /// The database cannot do its work.
+    #[error("the database cannot take rows: {0}")]
+    Unable(String),
     /// A file cannot be read any more.
     #[error("cannot read {name}: {source}")]
     Io {
@@ -121,6 +124,7 @@ impl<'t> Importer<'t> {
             });
             match asked {
                 Ok(()) => return Ok(found),
+                Err(Trouble::Unable(words)) => return Err(ImportError::Unable(words)),
                 Err(trouble) => self.recover(trouble, &mut tries).map_err(ImportError::Table)?,
             }
         }
@@ -150,6 +154,10 @@ impl<'t> Importer<'t> {
                 Err(stop) => stop,
             };
             let (trouble, line) = match stop {
+                Stop::Trouble(Trouble::Unable(words), _) => {
+                    self.roll_back();
+                    return Err(ImportError::Unable(words));
+                }
                 Stop::Trouble(trouble, line) => (trouble, line),
                 Stop::Known => {
                     self.roll_back();
@@ -198,7 +206,7 @@ impl<'t> Importer<'t> {
                 std::thread::sleep(Duration::from_millis(spread + 20 * u64::from(*tries)));
                 (*tries < MOST_TRIES && !(self.stopping)()).then_some(()).ok_or(words)
             }
-            Trouble::Refused { words, .. } => {
+            Trouble::Unable(words) | Trouble::Refused { words, .. } => {
                 self.roll_back();
                 Err(words)
             }
@@ -245,6 +253,7 @@ impl<'t> Importer<'t> {
                     Err(Trouble::Refused { words, .. }) => {
                         return Err(ImportError::Table(words));
                     }
+                    Err(Trouble::Unable(words)) => return Err(ImportError::Unable(words)),
                     Err(trouble) => {
                         let place = self.target.shown(at);
                         log::debug!("{place}: {}", trouble.words());

@@ -4,6 +4,7 @@
 pub mod scene;
 pub mod strace;
 mod signals;
+mod sql;
 
 use std::fmt::Write;
 use std::fs;
