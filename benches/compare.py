@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 
+import databases
 import inputs
 import reporting
 import timing
@@ -177,6 +178,44 @@ class Benchmark:
             yield row
             yield memory("report", f"5,000 of {what}, as HTML", ours, 64)
 
+    def sql(self):
+        """A million rows to a file, and from there into three databases, beside their own clients."""
+        folder = SCRATCH / "run" / "sql"
+        sqlite = databases.Sqlite(folder)
+        sql = databases.Sql(self.sentinel.binary, folder, 10**6)
+        [export] = self.in_turn(sql.export(sqlite))
+        what = "1,000,000 rows, export"
+        yield Row("sql", what, milliseconds(export), "", export.median(), f"{export.median():.2f} s", 2,
+                  runs={"maillogsentinel": export.numbers()})
+        yield memory("sql", what, export, 64)
+        yield from self._loaded(sql, sqlite)
+        for action in ["--sql-export", "--sql-import"]:
+            command = Command("maillogsentinel", sql.arguments(sqlite, action), check=expect_status)
+            [ours] = self.stopwatch.in_turn([command], self.rounds * 3)
+            yield Row("sql", f"nothing new, {action}", milliseconds(ours), "", ours.median() * 1e3, "", 20,
+                      runs={"maillogsentinel": ours.numbers()})
+        for engine in [databases.Postgresql(), databases.Mysql()]:
+            with engine.running() as server:
+                self.stopwatch.run(sql.export(server))
+                yield from self._loaded(sql, server)
+                command = Command("maillogsentinel", sql.arguments(server, "--sql-import"), check=expect_status)
+                self.stopwatch.run(sql.imports(server))
+                [ours] = self.stopwatch.in_turn([command], self.rounds * 3)
+                yield Row("sql", f"nothing new, --sql-import into {server.kind}", milliseconds(ours), "",
+                          ours.median() * 1e3, "", 20, runs={"maillogsentinel": ours.numbers()})
+
+    def _loaded(self, sql, database):
+        """The same file by `--sql-import` and by the native client."""
+        native = sql.loads(database.name, database, database.native(sql.file()))
+        theirs, ours = self.in_turn(native, sql.imports(database))
+        what = f"1,000,000 rows into {database.kind}"
+        yield compared("sql", what, ours, database.name, theirs, goal=1)
+        rate = sql.rows / ours.median()
+        least = 300_000 if database.kind == "sqlite" else None
+        yield Row("sql", f"{what}, rows/s", f"{rate:,.0f}", f"{sql.rows / theirs.median():,.0f}", rate, "",
+                  least=least)
+        yield memory("sql", what, ours, 64)
+
     def others(self):
         """Once each: they are slow, and nobody doubts the order."""
         log = self.logs.mixed(SMALL, 3, 10)
@@ -197,7 +236,7 @@ class Benchmark:
                   factor, f"Python {factor:.0f} x rg")
 
 
-SECTIONS = ["mix", "sparse", "gz", "rotation", "idle", "memory", "who", "report", "others"]
+SECTIONS = ["mix", "sparse", "gz", "rotation", "idle", "memory", "who", "report", "sql", "others"]
 
 
 def options():

@@ -103,7 +103,9 @@ impl Reader {
                 _ => Engine::Sqlite,
             },
             table: text("table_name"),
-            mapping_file: self.path("sql_export_settings", "column_mapping_file"),
+            mapping_file: self
+                .path("sql_export_settings", "column_mapping_file")
+                .map(|path| self.folder.join(path)),
             path: self.path("database", "db_path").unwrap_or_default(),
             servers: places.iter().filter_map(|text| place(text).ok()).collect(),
             port,

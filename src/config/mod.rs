@@ -99,10 +99,13 @@ struct Reader {
     places: HashMap<&'static str, String>,
     mistakes: Vec<Note>,
     warnings: Vec<Note>,
+    /// Where the file is: some paths in it are relative to that.
+    folder: PathBuf,
 }
 
 impl Reader {
     fn read_file(&mut self, path: &Path) {
+        path.parent().unwrap_or(Path::new("")).clone_into(&mut self.folder);
         let mistake = |what: String, hint: Option<&str>| Note {
             place: path.display().to_string(),
             what,

@@ -343,3 +343,41 @@ fn a_database_that_cannot_be_reached_is_said_with_every_server_that_was_tried() 
     let scene = scene.set("database.db_name=");
     Ran::of(&mut scene.command(&["--sql-import"])).exits(1).says("`db_name` is not set");
 }
+
+#[test]
+fn what_the_python_program_exported_and_imported_is_taken_over() {
+    let first = "server;date;ip;user;hostname;reverse_dns_status;country_code;asn;aso\r\n\
+        mx1;22/11/2026 10:00;203.0.113.9;old;null;ERRNO 1;CN;4837;Unicom\r\n";
+    let scene = scene().file(CSV, first.to_owned() + &row(1, "new").replace("CN;4837", "N/A;N/A"));
+    scene.write("state/sql_state.offset", first.len().to_string());
+    scene.write("state/sql_imported_files.log", "maillogsentinel_export_1.sql\n");
+    let table = "CREATE TABLE IF NOT EXISTS maillogsentinel_events (id INTEGER PRIMARY KEY AUTOINCREMENT, server \
+        TEXT NOT NULL, event_time TEXT NOT NULL, ip TEXT NOT NULL, username TEXT NOT NULL, hostname TEXT, \
+        reverse_dns_status TEXT CHECK (reverse_dns_status IN ('OK', 'ERRNO 1', 'ERRNO 2', 'ERRNO 3', 'ERRNO 4')) \
+        NOT NULL, country_code TEXT NOT NULL, asn_int INTEGER NOT NULL, asn_varchar TEXT NOT NULL)";
+    let insert = "INSERT INTO maillogsentinel_events (server, event_time, ip, username, hostname, \
+        reverse_dns_status, country_code, asn_int, asn_varchar) VALUES ('mx1', '22/11/2026 10:00', \
+        '203.0.113.9', 'old', NULL, 'ERRNO 1', 'CN', 4837, 'Unicom');";
+    let database = rusqlite::Connection::open(scene.path("events.sqlite")).unwrap();
+    database.execute_batch(&format!("{table}; {insert}")).unwrap();
+    drop(database);
+    scene.write(
+        "work/sql/maillogsentinel_export_1.sql",
+        format!("BEGIN TRANSACTION;\n{insert}\nCOMMIT;\n"),
+    );
+    export(&scene).exits(0).prints("1 row exported");
+    import(&scene)
+        .exits(0)
+        .prints("1 file imported, 1 row; 1 imported before")
+        .says("kept as maillogsentinel_events_python");
+    let sql = "SELECT json_array(event_time, username, reverse_dns_status, country_code, asn_int) FROM \
+        maillogsentinel_events ORDER BY id";
+    assert_eq!(
+        column(&scene, sql),
+        [
+            r#"["2026-11-22 10:00:00","old","Errno 1","CN",4837]"#,
+            r#"["2026-11-22 21:01:00","new","Errno 1",null,null]"#,
+        ]
+    );
+    assert_eq!(column(&scene, "SELECT count(*) FROM maillogsentinel_events_python"), ["1"]);
+}

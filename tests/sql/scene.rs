@@ -93,6 +93,18 @@ impl Target {
         }
     }
 
+    /// Runs a statement that must not fail.
+    pub fn execute(&self, sql: &str) {
+        match self {
+            Self::Sqlite(_) => {
+                rusqlite::Connection::open(self.file()).unwrap().execute_batch(sql).unwrap();
+            }
+            Self::Postgres(it) => it.execute(DATABASE, sql),
+            Self::MariaDb(it) => it.execute(DATABASE, sql),
+            Self::Galera(it) => it.node(1).execute(DATABASE, sql),
+        }
+    }
+
     /// The answer to a SELECT.
     pub fn query(&self, sql: &str) -> Rows {
         match self {

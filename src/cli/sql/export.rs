@@ -37,25 +37,16 @@ pub(super) fn run(host: &Host, args: &Args, config: &Config) -> anyhow::Result<T
     make_folder(folder)?;
     let done = settle(&mut store, folder)?;
     let csv = &config.paths.csv;
-    let file = match File::open(csv) {
-        Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => file,
-        Ok(_) => bail!("{} is not a regular file", csv.display()),
-        Err(error) if error.kind() == ErrorKind::NotFound && done.is_some() => {
-            let text = format!("no {} at the moment: nothing to export", csv.display());
-            return Ok(Told { text, well: true });
-        }
-        Err(error) => {
-            return Err(error).with_context(|| {
-                format!(
-                    "cannot read {}\n  hint: run maillogsentinel first, as the same user; or set \
-                     `csv_filename` in section [paths]",
-                    csv.display()
-                )
-            });
-        }
+    let Some(file) = open_csv(csv, done.is_some())? else {
+        let text = format!("no {} at the moment: nothing to export", csv.display());
+        return Ok(Told { text, well: true });
     };
-    let bookmark = done.as_ref().map(|done| &done.bookmark).filter(|_| !args.all);
-    let plan = former::plan(csv, &file, bookmark)?;
+    let bookmark = match &done {
+        _ if args.all => None,
+        Some(done) => Some(done.bookmark.clone()),
+        None => former::python_bookmark(csv, &file, &config.paths.python_state_dirs)?,
+    };
+    let plan = former::plan(csv, &file, bookmark.as_ref())?;
     if let Some(warning) = &plan.warning {
         log::warn!("{warning}");
     }
@@ -98,6 +89,22 @@ pub(super) fn run(host: &Host, args: &Args, config: &Config) -> anyhow::Result<T
         started.elapsed().as_secs_f64()
     );
     Ok(Told { text, well: true })
+}
+
+/// Opens the CSV; `None` if there is none although there was one before: it has been moved away.
+fn open_csv(path: &Path, was_there: bool) -> anyhow::Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => Ok(Some(file)),
+        Ok(_) => bail!("{} is not a regular file", path.display()),
+        Err(error) if error.kind() == ErrorKind::NotFound && was_there => Ok(None),
+        Err(error) => Err(error).with_context(|| {
+            format!(
+                "cannot read {}\n  hint: run maillogsentinel first, as the same user; or set \
+                 `csv_filename` in section [paths]",
+                path.display()
+            )
+        }),
+    }
 }
 
 /// Completes what an earlier run has promised; gives what is exported.

@@ -10,6 +10,7 @@ use anyhow::Context;
 use crate::position::Bookmark;
 use crate::source::compressed;
 use crate::source::name::{Age, place};
+use crate::sql::csv_rows::{CsvRows, Next, Row};
 
 /// A stretch of rows.
 pub(super) struct Piece {
@@ -27,6 +28,39 @@ pub(super) struct Plan {
     pub(super) pieces: Vec<Piece>,
     /// What an administrator should know.
     pub(super) warning: Option<String>,
+}
+
+/// Where the Python program noted how many bytes of the CSV it had exported, in its state folder.
+const PYTHON_OFFSET: &str = "sql_state.offset";
+
+/// The place up to which the Python program has exported `file`, the CSV at `path`, if it has.
+pub(super) fn python_bookmark(
+    path: &Path,
+    file: &File,
+    state_dirs: &[PathBuf],
+) -> anyhow::Result<Option<Bookmark>> {
+    let Some(note) = state_dirs.iter().map(|dir| dir.join(PYTHON_OFFSET)).find(|it| it.is_file())
+    else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(&note);
+    let offset: Option<u64> = text.ok().and_then(|text| text.trim().parse().ok());
+    let cannot = || format!("cannot read {}", path.display());
+    let mut rows = CsvRows::new(file.try_clone().with_context(cannot)?, (0, 0));
+    let mut row = Row::default();
+    // Where a row ends, or it is of another file.
+    while offset.is_some_and(|offset| offset > rows.position().0)
+        && rows.next(&mut row).with_context(cannot)? != Next::End
+    {}
+    if offset != Some(rows.position().0) {
+        log::warn!(
+            "{} does not hold a place in {}: all of that is exported",
+            note.display(),
+            path.display()
+        );
+        return Ok(None);
+    }
+    Bookmark::new(file, rows.position()).map(Some).with_context(cannot)
 }
 
 /// What follows `bookmark`: in `file`, the CSV at `path`, or in the rotations beside it.

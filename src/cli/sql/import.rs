@@ -1,8 +1,11 @@
 //! `--sql-import`: loads the files of SQL that the database does not have yet.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+use anyhow::Context;
 
 use super::{Told, UNREACHABLE, hinted, layout, open_store};
 use crate::cli::progress::Bar;
@@ -15,6 +18,9 @@ use crate::sql::import::folder::{self, FolderError, SqlFile};
 use crate::sql::import::{Candidate, ImportError, Importer, Outcome, sha256};
 use crate::store::Store;
 use crate::store::exported::HashedFile;
+
+/// Where the Python program noted the names of the files that it had imported, in its state folder.
+const PYTHON_LIST: &str = "sql_imported_files.log";
 
 /// What was done with all files.
 #[derive(Default)]
@@ -38,17 +44,11 @@ pub(super) fn run(host: &Host, config: &Config, mut bar: Bar) -> anyhow::Result<
     let target = target.map_err(|note| anyhow::anyhow!("{note}"))?;
     let mut store = open_store(config)?;
     let before = store.sql_files().map_err(hinted)?;
+    let files = without_imported(files, config, &mut sum)?;
     let looked_at = look_at(files, &before, &mut sum);
     let stopping = || host.stopping();
     let mut importer = Importer::new(database.engine, &target, &stopping);
-    let mut hashes: Vec<_> = looked_at.iter().map(|it| it.candidate.sha256.as_str()).collect();
-    hashes
-        .extend(looked_at.iter().filter_map(|it| it.former.as_ref()).map(|it| it.sha256.as_str()));
-    let known = if hashes.is_empty() {
-        Vec::new()
-    } else {
-        importer.known(&hashes).map_err(|e| stopped(&e))?
-    };
+    let known = known(&mut importer, &looked_at)?;
     let is_known = |sha256: &String| known.binary_search(sha256).is_ok();
     let (old, new): (Vec<_>, Vec<_>) =
         looked_at.iter().partition(|it| is_known(&it.candidate.sha256));
@@ -65,6 +65,14 @@ pub(super) fn run(host: &Host, config: &Config, mut bar: Bar) -> anyhow::Result<
         );
     }
     remember(&mut store, &looked_at, &before, &changed)?;
+    if !new.is_empty()
+        && let Some(kept) = importer.take_over(&layout).map_err(|error| stopped(&error))?
+    {
+        log::info!(
+            "The table {} was the Python program's: its rows are taken over, and it is kept as {kept}",
+            layout.table
+        );
+    }
     let total: u64 = new.iter().map(|it| it.stamp.size).sum();
     let mut done = 0;
     for it in new {
@@ -92,6 +100,17 @@ pub(super) fn run(host: &Host, config: &Config, mut bar: Bar) -> anyhow::Result<
     Ok(Told { text: in_words(&sum, started), well: sum.failed == 0 })
 }
 
+/// The hashes, of what the files are and were, that the database has.
+fn known(importer: &mut Importer<'_>, looked_at: &[LookedAt]) -> anyhow::Result<Vec<String>> {
+    let former = looked_at.iter().filter_map(|it| it.former.as_ref()).map(|it| it.sha256.as_str());
+    let hashes: Vec<_> =
+        looked_at.iter().map(|it| it.candidate.sha256.as_str()).chain(former).collect();
+    if hashes.is_empty() {
+        return Ok(Vec::new());
+    }
+    importer.known(&hashes).map_err(|error| stopped(&error))
+}
+
 impl Sum {
     fn add(&mut self, path: &Path, outcome: Outcome) {
         match outcome {
@@ -107,6 +126,23 @@ impl Sum {
             }
         }
     }
+}
+
+/// The files but for those that the Python program has imported; it kept a list of their names.
+fn without_imported(
+    files: Vec<SqlFile>,
+    config: &Config,
+    sum: &mut Sum,
+) -> anyhow::Result<Vec<SqlFile>> {
+    let lists = config.paths.python_state_dirs.iter().map(|folder| folder.join(PYTHON_LIST));
+    let Some(path) = lists.into_iter().find(|path| path.is_file()) else { return Ok(files) };
+    let list = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let list = String::from_utf8_lossy(&list);
+    let imported: HashSet<&str> = list.lines().map(str::trim).collect();
+    let (known, new): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|file| imported.contains(file.name.as_str()));
+    sum.known += known.len() as u64;
+    Ok(new)
 }
 
 /// A file, and what was known of it.

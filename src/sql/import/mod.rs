@@ -7,6 +7,7 @@
 
 mod attempt;
 pub mod folder;
+mod former;
 pub mod kind;
 pub mod script;
 mod tables;
@@ -180,6 +181,15 @@ impl<'t> Importer<'t> {
                 return Ok(Outcome::Broken { line, what });
             }
         }
+    }
+
+    /// Takes over the table of the Python program, if there is one; gives the name that it has then.
+    pub fn take_over(&mut self, layout: &Layout) -> Result<Option<String>, ImportError> {
+        if self.engine != Engine::Sqlite {
+            return Ok(None);
+        }
+        let taken_over = former::take_over(self.connection()?, layout);
+        taken_over.map_err(|trouble| ImportError::Unable(trouble.words().to_owned()))
     }
 
     /// Makes an index by time unless there is one. Not everybody may, and the rows are there without
