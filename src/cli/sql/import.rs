@@ -22,6 +22,9 @@ use crate::store::exported::HashedFile;
 /// Where the Python program noted the names of the files that it had imported, in its state folder.
 const PYTHON_LIST: &str = "sql_imported_files.log";
 
+/// A run that brings so many rows leaves the index by time to the next one: it is long enough as it is.
+const MANY_ROWS: u64 = 100_000;
+
 /// What was done with all files.
 #[derive(Default)]
 struct Sum {
@@ -93,6 +96,7 @@ pub(super) fn run(host: &Host, config: &Config, mut bar: Bar) -> anyhow::Result<
         sum.add(&it.path, outcome?);
     }
     if sum.files > 0
+        && sum.rows < MANY_ROWS
         && let Some(words) = importer.index(&layout).map_err(|error| stopped(&error))?
     {
         log::debug!("No index by time was made: {words}");
