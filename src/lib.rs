@@ -20,5 +20,6 @@ pub mod parse;
 pub mod enrich;
 pub mod store;
 pub mod report;
+pub mod anonymize;
 
 pub mod oplog;
