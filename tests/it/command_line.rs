@@ -13,7 +13,6 @@ fn what_later_versions_do_is_said_and_fails() {
         &["--sql-export"],
         &["--sql-import"],
         &["--setup", "--automated", "--root", "/tmp/x"],
-        &["anonymize", "-i", "x", "-o", "y"],
         &["doctor"],
     ] {
         Ran::of(&mut sentinel.command(asked)).exits(1).says("not built yet in this version");
