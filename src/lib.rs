@@ -21,5 +21,6 @@ pub mod enrich;
 pub mod store;
 pub mod sql;
 pub mod report;
+pub mod anonymize;
 
 pub mod oplog;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::anonymize::Kind;
+
 /// Finds every failed login in a mail server's log and records it, once.
 ///
 /// Without an action or a command: reads what is new in the mail log and appends each failed
@@ -167,7 +169,7 @@ pub enum Command {
     Explain(Explain),
     /// Look addresses up in the local databases, or refresh those
     Ipinfo(IpInfo),
-    /// Redact a mail log, so that it can be shared (not built yet)
+    /// Redact a mail log, so that it can be shared
     Anonymize(Anonymize),
     /// Check everything, and say what is wrong and how to mend it (not built yet)
     Doctor,
@@ -205,13 +207,32 @@ pub struct IpInfo {
 
 /// Options of `anonymize`.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Kinds: addresses, hosts (and domains), users, message-ids, queue-ids, \
+                        tokens (session ids and other codes), texts (words that are not known). \
+                        A key file is made by: (umask 077; openssl rand -base64 32 > FILE)")]
 pub struct Anonymize {
-    /// The log [default: standard input]
-    #[arg(short, long, value_name = "FILE", action = ArgAction::Set)]
+    /// The log, plain or compressed; `-` is standard input, as is no FILE
+    #[arg(short, long, value_name = "FILE|-")]
     pub input: Option<PathBuf>,
-    /// Where to [default: standard output]
-    #[arg(short, long, value_name = "FILE")]
+    /// Where to; `-` is standard output, as is no FILE
+    #[arg(short, long, value_name = "FILE|-")]
     pub output: Option<PathBuf>,
+    /// Replace only these kinds, separated by commas
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind)]
+    pub only: Vec<Kind>,
+    /// Replace all but these kinds, separated by commas
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind, conflicts_with = "only")]
+    pub keep: Vec<Kind>,
+    /// Make placeholders with the secret in FILE, so that other runs with it give the same
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+fn kind(name: &str) -> Result<Kind, String> {
+    Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
+        let known = Kind::ALL.map(Kind::name).join(", ");
+        format!("kinds are {known}")
+    })
 }
 
 impl Args {
@@ -253,7 +274,6 @@ impl Args {
             (self.reset, "--reset"),
             (self.purge, "--purge"),
             (self.setup, "--setup"),
-            (matches!(self.command, Some(Command::Anonymize(_))), "anonymize"),
             (matches!(self.command, Some(Command::Doctor)), "doctor"),
         ];
         flags.iter().find(|(asked, _)| *asked).map(|(_, name)| *name)

@@ -1,5 +1,6 @@
 //! What people type, and what they read back: one file for each command.
 
+mod anonymize;
 pub mod args;
 mod explain;
 mod extract;
@@ -48,6 +49,7 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
     }
     match &args.command {
         Some(Command::Explain(explain)) => explain::run(host, explain),
+        Some(Command::Anonymize(anonymize)) => anonymize::run(host, &args, anonymize),
         Some(Command::Ipinfo(ipinfo)) => {
             let loaded = config::load_or_default(args.config.as_deref(), &args.set);
             with_config(loaded, |config, odd| {

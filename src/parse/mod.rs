@@ -12,7 +12,7 @@ pub mod time;
 
 use std::collections::HashSet;
 
-pub use scan::{Scanner, State, Stop};
+pub use scan::{LINE_BYTES, Scanner, State, Stop};
 
 use postfix::{Message, Near};
 use rule::Rule;

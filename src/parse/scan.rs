@@ -30,7 +30,7 @@ const MANNERS: usize = 1024;
 /// How much of a host, a service, a mechanism or a reason is kept. Postfix cuts a mechanism at 100.
 const PART_BYTES: usize = 512;
 /// How much of a line is read: rsyslog cuts at 8 KiB by default, and journald at 48.
-const LINE_BYTES: usize = 8 * 1024;
+pub const LINE_BYTES: usize = 8 * 1024;
 
 /// Why a file cannot be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -62,6 +62,11 @@ pub fn stamp(line: &[u8]) -> Option<Stamp> {
     dated(line).map(|(_, (stamp, _), _)| stamp)
 }
 
+/// What follows the time stamp of `line`, for lines that have no more of a header than that.
+pub fn after_stamp(line: &[u8]) -> Option<&[u8]> {
+    dated(line).map(|(_, _, rest)| rest)
+}
+
 /// Splits `line` into header and message.
 pub fn header(line: &[u8]) -> Result<Header<'_>, NoHeader<'_>> {
     let stop = |rest, expected| NoHeader { rest, expected };

@@ -4,6 +4,7 @@
 //! commits them in the order of the log, one transaction for each file, and brings the CSV in
 //! line at the end. Whatever stops it, the next run ends as if nothing had happened.
 
+pub mod anonymize;
 mod commit;
 mod enrich;
 mod pieces;

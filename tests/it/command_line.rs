@@ -11,7 +11,6 @@ fn what_later_versions_do_is_said_and_fails() {
         &["--reset", "--yes"][..],
         &["--purge", "--backup-dir", "/tmp"],
         &["--setup", "--automated", "--root", "/tmp/x"],
-        &["anonymize", "-i", "x", "-o", "y"],
         &["doctor"],
     ] {
         Ran::of(&mut sentinel.command(asked)).exits(1).says("not built yet in this version");

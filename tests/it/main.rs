@@ -24,6 +24,7 @@ mod enrichment;
 mod ipinfo;
 mod mail;
 mod sentinel;
+mod anonymize;
 mod snapshots;
 mod stories;
 mod kill;

@@ -10,6 +10,7 @@
     reason = "a test should stop at the first surprise"
 )]
 
+mod anonymize;
 mod postfix;
 mod blocks;
 mod csv;
