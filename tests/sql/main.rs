@@ -27,6 +27,7 @@ mod smoke;
 mod sentinel;
 
 mod scene;
+mod fleet;
 mod load;
 mod login;
 mod once;
