@@ -86,6 +86,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether another process is writing to the store at the moment.
+    pub fn is_busy(&self) -> bool {
+        let Self::Database { source, .. } = self else { return false };
+        source.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+    }
+
     /// What the administrator can do, if we know.
     pub fn hint(&self) -> Option<String> {
         use rusqlite::ErrorCode::{

@@ -204,8 +204,13 @@ fn remember(
         },
     });
     let kept: Vec<_> = kept.collect();
-    if kept != before {
-        store.remember_sql_files(&kept).map_err(hinted)?;
+    if kept == before {
+        return Ok(());
+    }
+    match store.remember_sql_files(&kept) {
+        // The main job is at work: the files are hashed once more by the next run.
+        Err(error) if error.is_busy() => log::debug!("{error}"),
+        done => done.map_err(hinted)?,
     }
     Ok(())
 }
