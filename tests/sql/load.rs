@@ -178,6 +178,9 @@ fn files_by_hand_hold_what_their_engine_knows() {
         DO $$ BEGIN INSERT INTO u VALUES (E'it\\'s'); END $$;";
     by_hand(&target, text).exits(0).prints("1 file imported");
     assert_eq!(target.column("SELECT a FROM u ORDER BY a"), ["in;side", "it's"]);
+    // As pg_dump begins.
+    let text = "SELECT pg_catalog.set_config('search_path', '', false);\nINSERT INTO public.u VALUES ('x');";
+    by_hand(&target, text).exits(0).prints("1 file imported, 1 row");
     let target = Target::mariadb();
     let text = "# a comment; of MySQL\nCREATE TABLE u (a text);\n/*!40101 SET NAMES utf8mb4 */;\nSTART TRANSACTION;\n\
         INSERT INTO u VALUES ('it\\'s;');\nINSERT INTO u VALUES (\"a;b\");\nCOMMIT;\n";
@@ -194,6 +197,9 @@ fn a_broken_file_is_named_with_its_line_and_the_servers_words() {
     by_hand(&target, "CREATE TABLE u (a int CHECK (a > 0));\n\nINSERT INTO u\nVALUES (0);\n")
         .exits(1)
         .says("by-hand.sql:3: new row for relation \"u\" violates check constraint");
+    by_hand(&target, "CREATE TABLE u (a int);\nCOPY u (a) FROM STDIN;\n1\n\\.\n")
+        .exits(1)
+        .says("by-hand.sql:2: it reads from the client");
     assert_eq!(target.column("SELECT count(*) FROM pg_class WHERE relname = 'u'"), ["0"]);
     assert_eq!(target.column("SELECT count(*) FROM maillogsentinel_imports"), ["0"]);
     let target = Target::mariadb();
@@ -207,6 +213,10 @@ fn a_broken_file_is_named_with_its_line_and_the_servers_words() {
         .exits(1)
         .says("by-hand.sql:2: this statement commits what is before it");
     by_hand(&target, "INSERT INTO u VALUES (1);\nUNLOCK TABLES;\n").exits(1).says("by-hand.sql:2:");
+    by_hand(&target, "USE mysql;\n").exits(1).says("by-hand.sql:1: it goes to another database");
+    by_hand(&target, "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE u;\n")
+        .exits(1)
+        .says("by-hand.sql:1: it reads from the client");
     assert_eq!(target.column("SELECT count(*) FROM u"), ["0"]);
     assert_eq!(target.column("SELECT count(*) FROM maillogsentinel_imports"), ["0"]);
 }

@@ -34,8 +34,10 @@ pub(super) fn report(
     let target = database.target(host.credentials.as_deref());
     let target = target.map_err(|note| anyhow::anyhow!("{note}"))?;
     let question = Question { engine: database.engine, layout: &layout, day, server };
-    let (mut connection, place) = sql::connect(host, database.engine, &target)?;
-    let asked = ask(&question, &mut *connection, config).map_err(|error| match error {
+    let (asked, place) = sql::at_any_server(host, database.engine, &target, &mut |connection| {
+        ask(&question, connection, config)
+    })?;
+    let asked = asked.map_err(|error| match error {
         AskError::Database(trouble) => anyhow::anyhow!(
             "cannot read the rows of {day} from {place}: {}\n  hint: does `table_name` in section \
              [database] name the table that --sql-import fills?",
@@ -80,9 +82,19 @@ struct Asked {
     csv: Option<Vec<u8>>,
 }
 
+/// Why there is no answer.
 enum AskError {
     Database(Trouble),
     Local(rusqlite::Error),
+}
+
+impl sql::MayBeLost for AskError {
+    fn lost(&self) -> Option<&str> {
+        match self {
+            Self::Database(Trouble::Lost(words)) => Some(words),
+            _ => None,
+        }
+    }
 }
 
 impl From<Trouble> for AskError {

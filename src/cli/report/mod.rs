@@ -91,7 +91,12 @@ pub(super) fn in_one(error: &anyhow::Error) -> String {
     let texts = causes.iter().map(|text| text.split("\n  hint: ").next().unwrap_or_default());
     let hints =
         causes.iter().filter_map(|text| text.split_once("\n  hint: ")).map(|(_, hint)| hint);
-    let text = texts.rev().collect::<Vec<_>>().join("; ");
+    let texts: Vec<_> = texts.collect();
+    // `cannot read x: why`, but `why; and what that means`.
+    let text = match texts.first() {
+        Some(first) if first.starts_with("cannot") => texts.join(": "),
+        _ => texts.into_iter().rev().collect::<Vec<_>>().join("; "),
+    };
     hints.fold(text, |text, hint| format!("{text}\n  hint: {hint}"))
 }
 

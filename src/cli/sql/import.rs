@@ -121,7 +121,8 @@ impl Sum {
             Outcome::Imported(rows) => {
                 self.files += 1;
                 self.rows += rows;
-                log::info!("Imported {}: {} rows", path.display(), grouped(rows));
+                let plural = if rows == 1 { "" } else { "s" };
+                log::info!("Imported {}: {} row{plural}", path.display(), grouped(rows));
             }
             Outcome::Known => self.known += 1,
             Outcome::Broken { line, what } => {

@@ -106,20 +106,34 @@ fn hinted(error: StoreError) -> anyhow::Error {
     }
 }
 
-/// Connects to the first of the servers that can be reached; with its name.
-pub(super) fn connect(
+/// An error that may mean that another server could answer.
+pub(super) trait MayBeLost {
+    /// The server's words, if so.
+    fn lost(&self) -> Option<&str>;
+}
+
+/// Asks the first of the servers that can be reached and can answer; gives its name too.
+pub(super) fn at_any_server<T, E: MayBeLost>(
     host: &Host,
     engine: Engine,
     target: &Target,
-) -> anyhow::Result<(Box<dyn Connection>, String)> {
+    ask: &mut dyn FnMut(&mut dyn Connection) -> Result<T, E>,
+) -> anyhow::Result<(Result<T, E>, String)> {
     let mut troubles = Vec::new();
     for at in 0..target.places() {
         if host.stopping() {
             break;
         }
+        let place = target.shown(at);
         match target.connect(engine, at) {
-            Ok(connection) => return Ok((connection, target.shown(at))),
-            Err(trouble) => troubles.push(format!("{}: {}", target.shown(at), trouble.words())),
+            Err(trouble) => troubles.push(format!("{place}: {}", trouble.words())),
+            Ok(mut connection) => {
+                let answer = ask(&mut *connection);
+                match answer.as_ref().err().and_then(MayBeLost::lost) {
+                    Some(words) => troubles.push(format!("{place}: {words}")),
+                    None => return Ok((answer, place)),
+                }
+            }
         }
     }
     anyhow::bail!("cannot reach the database: {}\n  hint: {UNREACHABLE}", troubles.join("; "))

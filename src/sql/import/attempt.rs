@@ -161,6 +161,14 @@ impl Run<'_> {
                      remove it",
                 );
             }
+            Kind::Leaves => {
+                return broken(
+                    "it goes to another database: name the table as DATABASE.TABLE instead",
+                );
+            }
+            Kind::TalksToClient => {
+                return broken("it reads from the client, or writes to it: use INSERT");
+            }
             Kind::Preparing if self.engine == Engine::Mysql && !is_setting(&statement.text) => {
                 return broken(
                     "this statement commits what is before it, so that the file could not be taken back: \
@@ -168,7 +176,12 @@ impl Run<'_> {
                 );
             }
             Kind::Preparing => self.execute(statement).map(drop)?,
-            Kind::Plain => self.rows += self.execute(statement)?,
+            Kind::Plain => {
+                let rows = self.execute(statement)?;
+                // PostgreSQL tells how many rows a question has, too.
+                let start = statement.text.get(..6).unwrap_or_default();
+                self.rows += if start.eq_ignore_ascii_case("SELECT") { 0 } else { rows };
+            }
         }
         Ok(())
     }
@@ -183,8 +196,16 @@ impl Run<'_> {
             engine.identifier("sha256"),
             engine.literal(&candidate.sha256),
         );
-        let done = self.connection.execute(&sql).and_then(|_| self.connection.execute("COMMIT"));
-        done.map_err(|trouble| Stop::Trouble(trouble, 1))?;
+        let trouble = |trouble| Stop::Trouble(trouble, 1);
+        // The file may have changed which tables are found by their bare names.
+        if engine == Engine::Postgresql {
+            self.connection.execute("RESET search_path").map_err(trouble)?;
+        }
+        if self.connection.execute(&sql).map_err(trouble)? != 1 && self.rows > 0 {
+            let what = format!("the file has removed its entry in {TABLE}, or hidden it");
+            return Err(Stop::Broken(1, what));
+        }
+        self.connection.execute("COMMIT").map_err(trouble)?;
         Ok(Outcome::Imported(self.rows))
     }
 }

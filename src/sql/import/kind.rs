@@ -20,6 +20,10 @@ pub enum Kind {
     Rollback,
     /// It would end the transaction whatever it says otherwise.
     CommitsImplicitly,
+    /// It would go on in another database.
+    Leaves,
+    /// It reads from the client, or writes to it: rows after the statement, or a file.
+    TalksToClient,
 }
 
 /// The kind of a statement without comments before it.
@@ -45,7 +49,12 @@ pub fn kind(engine: Engine, text: &str) -> Kind {
         ("ROLLBACK", _) if [second, third].contains(&"TO") => Kind::Plain,
         ("ROLLBACK" | "ABORT", _) => Kind::Rollback,
         ("SET", _) if is_mysql && start.contains("AUTOCOMMIT") => Kind::CommitsImplicitly,
-        ("SET" | "USE", _) => Kind::Preparing,
+        ("SET", _) => Kind::Preparing,
+        ("USE", _) => Kind::Leaves,
+        ("COPY", _) if ["FROM STDIN", "TO STDOUT"].iter().any(|it| text.contains_words(it)) => {
+            Kind::TalksToClient
+        }
+        ("LOAD", "DATA" | "XML") if is_mysql && text.contains_words("LOCAL") => Kind::TalksToClient,
         ("CREATE" | "DROP", "TEMPORARY") => Kind::Plain,
         ("CREATE" | "DROP" | "ALTER", _) if is_mysql => Kind::Preparing,
         (
@@ -54,6 +63,18 @@ pub fn kind(engine: Engine, text: &str) -> Kind {
             _,
         ) if is_mysql => Kind::CommitsImplicitly,
         _ => Kind::Plain,
+    }
+}
+
+/// Words in a text, whatever their case and the space between them.
+trait Words {
+    fn contains_words(&self, words: &str) -> bool;
+}
+
+impl Words for str {
+    fn contains_words(&self, words: &str) -> bool {
+        let plain = self.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_uppercase();
+        plain.contains(words)
     }
 }
 
@@ -89,6 +110,15 @@ mod tests {
             (Engine::Mysql, "LOCK TABLES x WRITE", Kind::CommitsImplicitly),
             (Engine::Mysql, "SET @@autocommit=1", Kind::CommitsImplicitly),
             (Engine::Mysql, "SET NAMES utf8mb4", Kind::Preparing),
+            (Engine::Mysql, "USE other", Kind::Leaves),
+            (
+                Engine::Mysql,
+                "LOAD DATA LOW_PRIORITY LOCAL INFILE 'x' INTO TABLE t",
+                Kind::TalksToClient,
+            ),
+            (Engine::Mysql, "LOAD DATA INFILE 'x' INTO TABLE t", Kind::Plain),
+            (Engine::Postgresql, "copy t (a)\n from  stdin", Kind::TalksToClient),
+            (Engine::Postgresql, "COPY t FROM '/tmp/x'", Kind::Plain),
         ] {
             assert_eq!(kind(engine, text), expected, "{text}");
         }

@@ -177,8 +177,14 @@ impl<'t> Importer<'t> {
                     return Err(ImportError::Interrupted);
                 }
             };
+            let lost = matches!(trouble, Trouble::Lost(_));
             if let Err(what) = self.recover(trouble, &mut tries) {
-                return Ok(Outcome::Broken { line, what });
+                // It is no fault of the file's if no server can be written to.
+                return if lost {
+                    Err(ImportError::Unreachable(what))
+                } else {
+                    Ok(Outcome::Broken { line, what })
+                };
             }
         }
     }

@@ -48,7 +48,11 @@ pub(super) fn index(
     let name = engine.literal(index.trim_matches(['"', '`']));
     let probe = match engine {
         Engine::Sqlite => format!("SELECT 'x' FROM sqlite_master WHERE name = {name}"),
-        Engine::Postgresql => format!("SELECT 'x' FROM pg_class WHERE relname = {name}"),
+        Engine::Postgresql => format!(
+            "SELECT 'x' FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid \
+             WHERE relname = {name} AND indrelid = to_regclass({})",
+            engine.literal(&table)
+        ),
         Engine::Mysql => format!("SHOW INDEX FROM {table} WHERE Key_name = {name}"),
     };
     let mut is_there = false;
