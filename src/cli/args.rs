@@ -135,7 +135,7 @@ pub struct Args {
 pub enum Source {
     /// This machine's log
     Store,
-    /// The database of section [database]
+    /// The database that the configuration names
     Database,
 }
 

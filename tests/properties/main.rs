@@ -14,6 +14,7 @@ mod anonymize;
 mod postfix;
 mod blocks;
 mod csv;
+mod sql;
 mod times;
 mod ini;
 
