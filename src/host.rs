@@ -28,6 +28,8 @@ pub struct Host {
     pub piece_bytes: u64,
     /// Where systemd put credentials for this process (systemd.exec(5)), if it did.
     pub credentials: Option<PathBuf>,
+    /// Who asked for this by sudo(8), if it was.
+    pub sudo_user: Option<String>,
     /// Set by SIGTERM and SIGINT: finish within a second.
     pub stop: Arc<AtomicBool>,
     /// Whether those signals end the process at once instead, for there is nothing to finish.
@@ -63,6 +65,9 @@ impl Host {
             threads: std::thread::available_parallelism().map_or(1, |n| n.get().min(4)),
             piece_bytes: 4 * 1024 * 1024,
             credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            sudo_user: std::env::var_os("SUDO_USER")
+                .and_then(|name| name.into_string().ok())
+                .filter(|name| !name.is_empty()),
             stop: Arc::default(),
             dies_at_once: Arc::new(AtomicBool::new(true)),
         }

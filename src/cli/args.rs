@@ -33,11 +33,11 @@ pub struct Args {
     #[arg(long, group = "action", help_heading = "Actions")]
     pub report: bool,
 
-    /// Archive CSV, state and operational log, and start over with the next run (not built yet)
+    /// Archive CSV, state and operational log, and start over with the next run
     #[arg(long, group = "action", help_heading = "Actions")]
     pub reset: bool,
 
-    /// Archive all that was ever written, and start over with the next run (not built yet)
+    /// The same with exported SQL, the SQLite database and caches
     #[arg(long, group = "action", help_heading = "Actions")]
     pub purge: bool,
 
@@ -91,7 +91,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", help_heading = "Options of actions")]
     pub root: Option<PathBuf>,
 
-    /// With --reset and --purge: where the archive goes [default: your home]
+    /// With --reset and --purge: the folder in which the archive is made [default: your home]
     #[arg(long, value_name = "DIR", help_heading = "Options of actions")]
     pub backup_dir: Option<PathBuf>,
 
@@ -270,12 +270,8 @@ impl Args {
 
     /// What was asked for that later versions will do.
     pub fn not_built_yet(&self) -> Option<&'static str> {
-        let flags = [
-            (self.reset, "--reset"),
-            (self.purge, "--purge"),
-            (self.setup, "--setup"),
-            (matches!(self.command, Some(Command::Doctor)), "doctor"),
-        ];
+        let flags =
+            [(self.setup, "--setup"), (matches!(self.command, Some(Command::Doctor)), "doctor")];
         flags.iter().find(|(asked, _)| *asked).map(|(_, name)| *name)
     }
 }

@@ -2,6 +2,7 @@
 
 mod anonymize;
 pub mod args;
+mod archive;
 mod explain;
 mod extract;
 mod ipinfo;
@@ -66,6 +67,10 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
         _ if args.sql_export || args.sql_import => {
             let loaded = config::load(args.config.as_deref(), &args.set);
             with_config(loaded, |config, odd| sql::run(host, &args, (config, odd)))
+        }
+        _ if args.reset || args.purge => {
+            let loaded = config::load(args.config.as_deref(), &args.set);
+            with_config(loaded, |config, odd| archive::run(host, &args, (config, odd)))
         }
         _ if args.report => {
             let loaded = config::load(args.config.as_deref(), &args.set);

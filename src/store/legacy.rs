@@ -30,10 +30,15 @@ const DATE_FORMATS: [&str; 2] = ["%d/%m/%Y %H:%M", "%Y-%m-%d %H:%M"];
 /// How many bad rows are kept to be shown.
 const BAD_SAMPLES: usize = 5;
 
+/// The name of the file in which the Python program kept its place in the log.
+pub const OFFSET: &str = "state.offset";
+/// Its name once it is used.
+pub const RETIRED_OFFSET: &str = "state.offset.taken_over";
+
 /// Where the Python program kept the number of bytes of the log that it had read: `state.offset`, in
 /// `state_dir` or, by its own default, in `working_dir/state`.
 pub fn offset_file(folders: &[PathBuf]) -> Option<PathBuf> {
-    folders.iter().map(|folder| folder.join("state.offset")).find(|path| path.is_file())
+    folders.iter().map(|folder| folder.join(OFFSET)).find(|path| path.is_file())
 }
 
 /// The number in that file.
@@ -47,7 +52,7 @@ pub fn offset(path: &Path) -> Result<u64, StoreError> {
 
 /// Renames it, so that it is never taken over again, for another log, should the store be lost.
 pub fn retire_offset(path: &Path) -> Result<(), StoreError> {
-    let to = path.with_extension("offset.taken_over");
+    let to = path.with_file_name(RETIRED_OFFSET);
     let action = "rename state.offset to";
     std::fs::rename(path, &to).map_err(|source| StoreError::Io { action, path: to, source })
 }

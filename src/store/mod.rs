@@ -15,6 +15,7 @@ mod origins;
 pub mod outbox;
 mod rows;
 mod schema;
+pub mod whole;
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -74,6 +75,9 @@ pub enum StoreError {
         /// The process, as `process 12 (maillogsentinel)`.
         holder: String,
     },
+    /// Another program has it open.
+    #[error("{} is held open by another program", .0.display())]
+    HeldOpen(PathBuf),
     /// The Python program's `state.offset` is broken.
     #[error("{} does not hold a number of bytes", .0.display())]
     NotAnOffset(PathBuf),
@@ -127,6 +131,7 @@ impl StoreError {
             },
             Self::TooNew { .. } => Some("install that version again".to_owned()),
             Self::Locked { .. } => Some("nothing to do: it reads what is new".to_owned()),
+            Self::HeldOpen(_) => Some("close that program, and run this again".to_owned()),
             Self::NotAnOffset(_) => Some(
                 "remove it, and the log is read from its start; rows that are in the CSV already are \
                  not written again"
@@ -244,13 +249,18 @@ fn ownership(path: &Path) -> String {
     )
 }
 
+/// What a store is called while it is made.
+pub fn unfinished_store(path: &Path) -> PathBuf {
+    path.with_extension("db.new")
+}
+
 /// Makes an empty store, which is there whole or not at all.
 fn create(path: &Path) -> Result<(), StoreError> {
     let made = |source| StoreError::Database { action: "make", path: path.to_owned(), source };
     let empty = schema::empty().map_err(made)?;
     let io = |source| StoreError::Io { action: "create", path: path.to_owned(), source };
     // Always the same name: what a killed run left is used, not left lying about.
-    let new = path.with_extension("db.new");
+    let new = unfinished_store(path);
     let mut options = OpenOptions::new();
     // SQLite gives the files beside it the same mode.
     options.write(true).create(true).truncate(true).mode(0o640);

@@ -56,7 +56,7 @@ fn at_every_call(story: &Story) {
     troubles.end(100);
 }
 
-fn needs_room(call: &Call) -> bool {
+pub fn needs_room(call: &Call) -> bool {
     let opens = ["open", "openat", "creat"].contains(&call.name.as_str());
     let frees = ["unlink", "unlinkat", "flock"].contains(&call.name.as_str());
     !frees && (!opens || call.text.contains("O_CREAT"))
@@ -205,7 +205,7 @@ fn with_ever_more_room(story: &Story) {
 }
 
 /// Mounts a disk in memory on `folder`.
-fn mount(folder: &Path, options: &str) {
+pub fn mount(folder: &Path, options: &str) {
     let mut mount = Command::new("mount");
     let mount = mount.args(["-t", "tmpfs", "-o", options, "maillogsentinel-test"]).arg(folder);
     Ran::of(mount).exits(0);
@@ -213,7 +213,7 @@ fn mount(folder: &Path, options: &str) {
 
 /// Calls `body` where mounts are seen by this process only and go with it: this test, `name`,
 /// starts itself again in a mount namespace of its own.
-fn in_own_mounts(name: &str, body: impl FnOnce()) {
+pub fn in_own_mounts(name: &str, body: impl FnOnce()) {
     assert!(geteuid().is_root(), "only root can mount the small disk that this test fills");
     let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt")).unwrap();
     if namespace("self") != namespace(&parent_id().to_string()) {

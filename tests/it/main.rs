@@ -19,6 +19,7 @@ mod command_line;
 mod corpus;
 mod docs;
 mod report;
+mod reset;
 mod sql;
 mod enrichment;
 mod ipinfo;

@@ -25,7 +25,7 @@ use crate::store::exported::Exported;
 use crate::store::lock::Lock;
 
 /// The file that is being written; always the same name, so that what a killed run left is replaced.
-const NEW: &str = ".maillogsentinel.sql.new";
+pub(in crate::cli) const NEW: &str = ".maillogsentinel.sql.new";
 
 pub(super) fn run(host: &Host, args: &Args, config: &Config) -> anyhow::Result<Told> {
     let started = Instant::now();

@@ -31,7 +31,7 @@ pub(super) struct Plan {
 }
 
 /// Where the Python program noted how many bytes of the CSV it had exported, in its state folder.
-const PYTHON_OFFSET: &str = "sql_state.offset";
+pub(in crate::cli) const PYTHON_OFFSET: &str = "sql_state.offset";
 
 /// The place up to which the Python program has exported `file`, the CSV at `path`, if it has.
 pub(super) fn python_bookmark(

@@ -20,7 +20,7 @@ use crate::store::Store;
 use crate::store::exported::HashedFile;
 
 /// Where the Python program noted the names of the files that it had imported, in its state folder.
-const PYTHON_LIST: &str = "sql_imported_files.log";
+pub(in crate::cli) const PYTHON_LIST: &str = "sql_imported_files.log";
 
 /// A run that brings so many rows leaves the index by time to the next one: it is long enough as it is.
 const MANY_ROWS: u64 = 100_000;

@@ -12,6 +12,10 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Context;
 
+pub(super) use export::NEW as EXPORT_BEING_WRITTEN;
+pub(super) use former::PYTHON_OFFSET;
+pub(super) use import::PYTHON_LIST;
+
 use super::args::Args;
 use super::extract;
 use super::progress::Bar;
@@ -96,7 +100,7 @@ fn make_folder(path: &Path) -> anyhow::Result<()> {
 }
 
 /// An error of the store with its hint, and still that error.
-fn hinted(error: StoreError) -> anyhow::Error {
+pub(super) fn hinted(error: StoreError) -> anyhow::Error {
     match error.hint() {
         None => error.into(),
         Some(hint) => {

@@ -2,6 +2,7 @@
 //!
 //! Nothing depends on it: without the folder, or with a damaged file, the source is read instead.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -47,6 +48,21 @@ fn place(folder: &Path, source: &Path, kind: Kind) -> PathBuf {
     let hash = Sha256::digest(source.as_os_str().as_bytes());
     let start = hash.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte));
     folder.join(format!("{}-{start:016x}.ranges", kind.plural()))
+}
+
+/// Whether a file of this name in such a folder is one, or one that is being written.
+pub fn is_compiled_form(name: &OsStr) -> bool {
+    let parts = name.to_str().and_then(|name| {
+        let (plural, rest) = name.split_once('-')?;
+        let (hash, ending) = rest.split_once('.')?;
+        Some((plural, hash, ending))
+    });
+    parts.is_some_and(|(plural, hash, ending)| {
+        [Kind::Countries, Kind::Networks].iter().any(|kind| kind.plural() == plural)
+            && hash.len() == 16
+            && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && ["ranges", "new"].contains(&ending)
+    })
 }
 
 /// The compiled form of `source`, if there is one of this state of it.

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+pub use compiled::is_compiled_form;
 pub use error::GeoError;
 
 use crate::origin::{AutonomousSystem, Country};

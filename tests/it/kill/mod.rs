@@ -1,6 +1,7 @@
 //! Kills the program, at every call that changes a file and at random instants: the next run must
 //! end as if nothing had happened. More than a thousand kills; each test asks for its share.
 
+mod reset;
 pub mod scene;
 pub mod strace;
 mod signals;

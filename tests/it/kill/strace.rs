@@ -43,6 +43,8 @@ impl fmt::Display for Call {
 pub enum Blow {
     /// SIGKILL.
     Kill,
+    /// SIGTERM.
+    Term,
     /// It fails, because the disk is full.
     Full,
     /// It fails, and all further calls of that name too.
@@ -90,19 +92,20 @@ pub fn strike(
     let trace = format!("trace={name}");
     let blow = match kind {
         Blow::Kill => format!("signal=KILL:when={number}"),
+        Blow::Term => format!("signal=TERM:when={number}"),
         Blow::Full => format!("error=ENOSPC:when={number}"),
         Blow::FullFromThenOn => format!("error=ENOSPC:when={number}+"),
     };
     let inject = format!("inject={name}:{blow}");
     let mut options = vec!["-e", &trace, "-e", &inject];
     // Fast, as strace then sees those calls only; but it forgets to send the signal.
-    if !matches!(kind, Blow::Kill) {
+    if !matches!(kind, Blow::Kill | Blow::Term) {
         options.push("--seccomp-bpf");
     }
     let output = under_strace(scene, &options, command);
     let stderr = String::from_utf8(output.stderr).unwrap();
     // strace ends itself by the signal that ended the program.
-    let killed = output.status.signal() == Some(9);
+    let killed = matches!(output.status.signal(), Some(9 | 15));
     assert!(killed || output.status.code().is_some(), "{:?}: {stderr}", output.status);
     Struck { status: output.status.code(), stderr }
 }
