@@ -14,6 +14,7 @@ pub mod origin;
 pub mod position;
 pub mod untrusted;
 pub mod host;
+pub mod files;
 
 pub mod source;
 pub mod parse;

@@ -3,6 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{Note, Reader};
+use crate::files;
+
+/// More than any password has.
+const MOST_BYTES: u64 = 64 * 1024;
 
 /// Where a password comes from; it has no `Debug` that shows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,9 +52,15 @@ impl Secret {
             what,
             hint: Some(hint.to_owned()),
         };
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = files::read(path, MOST_BYTES).map_err(|error| {
             let what = format!("cannot read the password of `{}_file`: {error}", self.key);
             note(what, "let the user this runs as read it, and nobody else")
+        })?;
+        let text = String::from_utf8(text).map_err(|_| {
+            note(
+                format!("`{}_file` is not UTF-8 text", self.key),
+                "printf '%s\\n' 'PASSWORD' > FILE",
+            )
         })?;
         let password = text.strip_suffix('\n').unwrap_or(&text);
         let password = password.strip_suffix('\r').unwrap_or(password);

@@ -199,7 +199,12 @@ fn number(text: &str, least: u64, most: u64) -> Result<u64, String> {
 /// Two parts at most, each as long as every engine takes; it is quoted wherever it is used.
 fn table_name(text: &str) -> Result<String, String> {
     let part = |part: &str| (1..=63).contains(&part.len()) && !part.contains(char::is_control);
-    if text.split('.').all(part) && text.split('.').count() <= 2 {
+    let first = text.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    // Tables there are gone with the connection.
+    let is_temporary = text.contains('.') && (first == "temp" || first.starts_with("pg_temp"));
+    if is_temporary {
+        Err("a table that stays: not one of `temp`".into())
+    } else if text.split('.').all(part) && text.split('.').count() <= 2 {
         Ok(text.to_owned())
     } else {
         Err("a name such as maillogsentinel_events or public.maillogsentinel_events".into())

@@ -20,6 +20,9 @@ pub struct Question<'q> {
     pub server: Option<&'q str>,
 }
 
+/// A server, and the time of its last row as `YYYY-MM-DD HH:MM`.
+pub type LastRow = (Option<Vec<u8>>, String);
+
 impl Question<'_> {
     /// The day's rows, oldest first: `sink` gets the nine fields of the CSV as text, `None` for NULL.
     pub fn rows(
@@ -70,22 +73,24 @@ impl Question<'_> {
         Ok(hours)
     }
 
-    /// The servers that have rows on the day or in `back` days before it, and the time of the last one of
-    /// each, as `YYYY-MM-DD HH:MM`.
+    /// All servers that have rows on the day or in `back` days before it, rows without a server being of
+    /// one too, and the time of the last one of each, as `YYYY-MM-DD HH:MM`.
     pub fn servers(
         &self,
         connection: &mut dyn Connection,
         back: i64,
-    ) -> Result<Vec<(Vec<u8>, String)>, Trouble> {
+    ) -> Result<Vec<LastRow>, Trouble> {
         let Some(server) = self.layout.column(Field::Server) else { return Ok(Vec::new()) };
         let name = self.engine.identifier(&server.name);
         let last = self.minute(&format!("max({})", self.time()?));
-        let (table, condition) = (self.table(), self.condition(back)?);
+        let all = Self { server: None, ..self.clone() };
+        let (table, condition) = (self.table(), all.condition(back)?);
         let sql = format!("SELECT {name}, {last} FROM {table} WHERE {condition} GROUP BY {name}");
         let mut servers = Vec::new();
         connection.query(&sql, &mut |row| {
-            if let [Some(name), Some(last)] = row {
-                servers.push((name.to_vec(), String::from_utf8_lossy(last).into_owned()));
+            if let [name, Some(last)] = row {
+                servers
+                    .push((name.map(<[u8]>::to_vec), String::from_utf8_lossy(last).into_owned()));
             }
         })?;
         servers.sort_unstable();

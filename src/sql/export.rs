@@ -34,6 +34,8 @@ pub struct Script<'l, W> {
     insert: Vec<u8>,
     statement: Vec<u8>,
     rows_in_statement: usize,
+    /// Where the rows come from, for what is odd about them.
+    source: String,
     tally: Tally,
 }
 
@@ -56,7 +58,8 @@ impl<'l, W: Write> Script<'l, W> {
         let insert = format!("INSERT INTO {table} ({}) VALUES\n", columns.join(", ")).into_bytes();
         let statement = Vec::with_capacity(MOST_BYTES + 4096);
         let tally = Tally::default();
-        Ok(Self { out, engine, layout, insert, statement, rows_in_statement: 0, tally })
+        let source = String::new();
+        Ok(Self { out, engine, layout, insert, statement, rows_in_statement: 0, source, tally })
     }
 
     /// Adds a row.
@@ -85,7 +88,7 @@ impl<'l, W: Write> Script<'l, W> {
                     Told::Cut => "is longer than its column, and is cut",
                     _ => "is not what its column holds, and is left out",
                 };
-                self.tally.note(|| format!("line {}: the field `{field}` {what}", row.line));
+                self.note(row.line, || format!("the field `{field}` {what}"));
             }
         }
         self.statement.push(b')');
@@ -105,9 +108,17 @@ impl<'l, W: Write> Script<'l, W> {
         Ok((self.out, self.tally))
     }
 
-    /// Notes a line that is no row.
-    pub fn note(&mut self, what: impl FnOnce() -> String) {
-        self.tally.note(what);
+    /// The rows that follow are of this file.
+    pub fn reads_from(&mut self, source: String) {
+        self.source = source;
+    }
+
+    /// Notes what is odd about a line.
+    pub fn note(&mut self, line: u64, what: impl FnOnce() -> String) {
+        self.tally.odd_count += 1;
+        if self.tally.odd.len() < SAMPLES {
+            self.tally.odd.push(format!("{}:{line}: {}", self.source, what()));
+        }
     }
 
     /// How many rows there are so far.
@@ -123,14 +134,5 @@ impl<'l, W: Write> Script<'l, W> {
             self.rows_in_statement = 0;
         }
         Ok(())
-    }
-}
-
-impl Tally {
-    fn note(&mut self, what: impl FnOnce() -> String) {
-        self.odd_count += 1;
-        if self.odd.len() < SAMPLES {
-            self.odd.push(what());
-        }
     }
 }

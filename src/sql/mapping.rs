@@ -10,9 +10,13 @@ use std::path::{Path, PathBuf};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::layout::{Column, FIELDS, Layout, Type};
+use crate::files;
 
 /// What the Python program calls the source of the column that the database numbers.
 const ID_PLACEHOLDER: &str = "csv_id_placeholder";
+
+/// More than any mapping has.
+const MOST_BYTES: u64 = 1024 * 1024;
 
 /// Why a mapping cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +37,9 @@ pub enum MappingError {
         /// What is wrong where.
         source: serde_json::Error,
     },
+    /// It has no column that is filled.
+    #[error("the column mapping {} cannot be used: no column in it is filled by the CSV", .0.display())]
+    Empty(PathBuf),
     /// A column of it makes no sense.
     #[error("the column mapping {} cannot be used: column `{column}`: {what}", path.display())]
     Column {
@@ -55,19 +62,24 @@ impl MappingError {
 
 /// Reads the mapping at `path`, for a table.
 pub fn read(path: &Path, table: &str) -> Result<Layout, MappingError> {
-    let text =
-        std::fs::read(path).map_err(|source| MappingError::Io { path: path.to_owned(), source })?;
+    let text = files::read(path, MOST_BYTES);
+    let text = text.map_err(|source| MappingError::Io { path: path.to_owned(), source })?;
     let entries: Entries = serde_json::from_slice(&text)
         .map_err(|source| MappingError::Json { path: path.to_owned(), source })?;
-    layout(&entries.0, table).map_err(|(column, what)| MappingError::Column {
+    let layout = layout(&entries.0, table).map_err(|(column, what)| MappingError::Column {
         path: path.to_owned(),
         column,
         what,
-    })
+    })?;
+    if layout.columns.is_empty() {
+        return Err(MappingError::Empty(path.to_owned()));
+    }
+    Ok(layout)
 }
 
 /// What is said of one column.
 #[derive(serde::Deserialize)]
+#[serde(expecting = "an object with `sql_column_def` and `csv_column_name`")]
 struct Entry {
     sql_column_def: String,
     csv_column_name: String,
@@ -131,9 +143,6 @@ fn layout(entries: &[(String, Entry)], table: &str) -> Result<Layout, (String, S
             kind: definition.kind,
             required: definition.required,
         });
-    }
-    if layout.columns.is_empty() {
-        return Err((String::new(), "there is no column that the CSV fills".to_owned()));
     }
     Ok(layout)
 }
@@ -220,7 +229,8 @@ mod tests {
         for (json, said) in [
             ("{", "line 1 column 1"),
             ("[]", "an object with a member for each column"),
-            ("{}", "no column that the CSV fills"),
+            ("{}", "used: no column in it is filled"),
+            (r#"{"a": "TEXT"}"#, "expected an object with `sql_column_def` and"),
             (r#"{"a": {"sql_column_def": "TEXT"}}"#, "missing field `csv_column_name`"),
             (
                 r#"{"a": {"sql_column_def": "TEXT", "csv_column_name": "usr"}}"#,

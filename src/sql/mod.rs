@@ -11,6 +11,7 @@ pub mod csv_rows;
 pub mod value;
 pub mod export;
 pub mod bookmark;
+pub mod edited;
 pub mod connect;
 pub mod import;
 pub mod day;

@@ -96,23 +96,27 @@ fn push_number(out: &mut Vec<u8>, text: &str) -> Option<()> {
 
 /// `YYYY-MM-DD HH:MM:SS` of a date as this program or the Python one writes it.
 fn push_time(out: &mut Vec<u8>, text: &str) -> Option<()> {
-    let text = text.trim();
-    if is_usual_time(text).is_some() {
+    if usual_time(text.trim()).is_some() {
         out.push(b'\'');
-        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(text.trim().as_bytes());
         out.extend_from_slice(b":00'");
         return Some(());
     }
-    let formats = ["%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"];
-    let found = formats.iter().find_map(|format| DateTime::strptime(format, text).ok());
-    // There are no years before 1 in some engines.
-    let time = found.filter(|time| (1..=9999).contains(&time.year()))?;
-    push_quoted(out, &time.strftime("%Y-%m-%d %H:%M:%S").to_string());
+    push_quoted(out, &time(text)?.strftime("%Y-%m-%d %H:%M:%S").to_string());
     Some(())
 }
 
-/// Whether it has the usual form, `YYYY-MM-DD HH:MM`, told in a fraction of the time.
-fn is_usual_time(text: &str) -> Option<()> {
+/// The local time that a date of this program or the Python one means.
+pub fn time(text: &str) -> Option<DateTime> {
+    let text = text.trim();
+    let formats = ["%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"];
+    let other = || formats.iter().find_map(|format| DateTime::strptime(format, text).ok());
+    // There are no years before 1 in some engines.
+    usual_time(text).or_else(other).filter(|time| (1..=9999).contains(&time.year()))
+}
+
+/// The same of the usual form, `YYYY-MM-DD HH:MM`, in a fraction of the time.
+fn usual_time(text: &str) -> Option<DateTime> {
     let bytes = text.as_bytes();
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b' ', h1, h2, b':', n1, n2] = bytes else {
         return None;
@@ -123,7 +127,7 @@ fn is_usual_time(text: &str) -> Option<()> {
     let year = i16::from(two(y1, y2)?) * 100 + i16::from(two(y3, y4)?);
     (year > 0).then_some(())?;
     let time = DateTime::new(year, two(m1, m2)?, two(d1, d2)?, two(h1, h2)?, two(n1, n2)?, 0, 0);
-    time.ok().map(drop)
+    time.ok()
 }
 
 fn push_quoted(out: &mut Vec<u8>, plain: &str) {

@@ -42,6 +42,22 @@ impl Store {
         Ok((read(DONE)?, read(PENDING)?))
     }
 
+    /// A word that no other store has, 16 hexadecimal digits.
+    pub fn exporter(&mut self) -> Result<String, StoreError> {
+        let find = || -> rusqlite::Result<String> {
+            let make = "INSERT INTO exporter SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS \
+                (SELECT 1 FROM exporter)";
+            let known = "SELECT id FROM exporter";
+            let ask = || self.connection.query_row(known, [], |row| row.get(0)).optional();
+            if let Some(id) = ask()? {
+                return Ok(id);
+            }
+            self.connection.execute(make, [])?;
+            ask()?.ok_or(rusqlite::Error::QueryReturnedNoRows)
+        };
+        find().map_err(|e| self.error("write", e))
+    }
+
     /// Remembers a file that is written, but not in its place yet.
     pub fn promise_export(&mut self, next: &Exported) -> Result<(), StoreError> {
         put(&self.connection, PENDING, next).map_err(|e| self.error("write", e))

@@ -106,7 +106,8 @@ impl StoreError {
         match self {
             Self::Database { source, path, .. } => match source.sqlite_error_code()? {
                 NotADatabase | DatabaseCorrupt => Some(format!(
-                    "move {} away: the next run builds it anew from the logs and the CSV",
+                    "move {0} away, with {0}-wal and {0}-shm if they are there: the next run builds it \
+                     anew from the logs and the CSV",
                     path.display()
                 )),
                 DiskFull => Some(full.to_owned()),
@@ -266,6 +267,21 @@ fn create(path: &Path) -> Result<(), StoreError> {
     options.write(true).create(true).truncate(true).mode(0o640);
     let mut file = options.open(&new).map_err(io)?;
     file.write_all(&empty).and_then(|()| file.sync_all()).map_err(io)?;
+    // What is left of another store would be played into this one.
+    for companion in whole::COMPANIONS.map(|end| whole::companion(path, end)) {
+        let aside = whole::companion(&companion, ".old");
+        match std::fs::rename(&companion, &aside) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            done => {
+                done.map_err(io)?;
+                log::warn!(
+                    "{} was left without its store: it is {} now",
+                    companion.display(),
+                    aside.display()
+                );
+            }
+        }
+    }
     // The first transaction makes a file beside it, and with that the folder reaches the disk.
     std::fs::rename(&new, path).map_err(io)
 }

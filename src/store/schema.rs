@@ -160,6 +160,9 @@ CREATE TABLE export (
     tail BLOB NOT NULL              -- the bytes before the place
 );
 
+-- Tells the files that this store's exports write from those of others in the same folder.
+CREATE TABLE exporter (id TEXT NOT NULL);
+
 -- Files of SQL that were looked at for import, so that a large folder is not hashed each time.
 CREATE TABLE sql_file (
     path BLOB PRIMARY KEY,

@@ -124,7 +124,7 @@ fn purge_archives_exports_database_and_caches_too() {
     }
     sentinel
         .write("work/sql/20251017_1200_maillogsentinel_export.sql", "-- the Python program's\n");
-    sentinel.write("work/sql/.maillogsentinel.sql.new", "left by a kill\n");
+    sentinel.write("work/sql/.maillogsentinel-0123456789abcdef.sql.new", "left by a kill\n");
     let caches = |folder: &Path| {
         names(folder).into_iter().filter(|name| name.ends_with(".ranges")).collect::<Vec<_>>()
     };

@@ -96,8 +96,9 @@ fn every_row_goes_out_typed() {
     export(&scene)
         .exits(0)
         .prints("5 rows exported")
-        .says("line 4: the field `date` is not what its column holds")
-        .says("line 4: the field `ip`");
+        .says("maillogsentinel.csv:4: the field `date` is not what its column holds")
+        .says(":4: the field `ip`")
+        .says(":7: a quoted field goes over 2 lines");
     import(&scene).exits(0);
     let sql = "SELECT json_array(server, event_time, ip, username, hostname, reverse_dns_status, \
         country_code, asn_int, asn_varchar) FROM maillogsentinel_events ORDER BY id";
@@ -174,11 +175,217 @@ fn an_edited_csv_is_continued_and_another_one_starts_anew() {
     export(&scene)
         .exits(0)
         .prints("1 row exported")
-        .says("another file than the one that was exported up to line 5");
+        .says("is not the file that was exported up to line 5")
+        .says("come twice")
+        .says("empty the table and run --sql-export --all");
     import(&scene).exits(0);
     assert_eq!(users(&scene)[60..], ["new1", "new2", "other"]);
     export(&scene).exits(0).prints("nothing new");
     Ran::of(&mut scene.command(&["--sql-export", "--all"])).exits(0).prints("1 row exported");
+}
+
+#[test]
+fn what_is_rotated_before_it_had_a_row_that_was_exported_is_not_lost() {
+    for before in ["", HEADER] {
+        let scene = scene().file(CSV, before);
+        export(&scene).exits(0).prints("nothing new");
+        scene.append(
+            CSV,
+            csv(&["a", "b", "c"]).replace(HEADER, if before.is_empty() { HEADER } else { "" }),
+        );
+        fs::rename(scene.path(CSV), scene.path("work/maillogsentinel.csv.1")).unwrap();
+        scene.write(CSV, before);
+        export(&scene).exits(0).prints("3 rows exported");
+        // The bookmark stays in the rotation until the new file has a row.
+        scene.append(
+            CSV,
+            csv(&["d", "e", "f"]).replace(HEADER, if before.is_empty() { HEADER } else { "" }),
+        );
+        let gzip = Command::new("gzip").arg(scene.path("work/maillogsentinel.csv.1")).status();
+        assert!(gzip.unwrap().success());
+        let second = scene.path("work/maillogsentinel.csv.2.gz");
+        fs::rename(scene.path("work/maillogsentinel.csv.1.gz"), second).unwrap();
+        fs::rename(scene.path(CSV), scene.path("work/maillogsentinel.csv.1")).unwrap();
+        scene.write(CSV, csv(&["g", "h"]));
+        export(&scene).exits(0).prints("5 rows exported");
+        export(&scene).exits(0).prints("nothing new");
+        import(&scene).exits(0);
+        assert_eq!(users(&scene), ["a", "b", "c", "d", "e", "f", "g", "h"]);
+    }
+}
+
+#[test]
+fn the_first_export_and_all_take_the_rotations_too() {
+    let scene = scene().file("work/maillogsentinel.csv-20261101", csv(&["a"]));
+    let scene = scene.file("work/maillogsentinel.csv-20261108", csv(&["b"])).file(CSV, csv(&["c"]));
+    export(&scene).exits(0).prints("3 rows exported");
+    Ran::of(&mut scene.command(&["--sql-export", "--all"])).exits(0).prints("3 rows exported");
+    export(&scene).exits(0).prints("nothing new");
+    // All of the file that was exported is gone; what came after it is not.
+    fs::remove_file(scene.path("work/maillogsentinel.csv-20261101")).unwrap();
+    fs::remove_file(scene.path("work/maillogsentinel.csv-20261108")).unwrap();
+    scene.write("work/maillogsentinel.csv-20261115", HEADER.to_owned() + &row(30, "later"));
+    scene.write(CSV, HEADER.to_owned() + &row(40, "latest"));
+    export(&scene).exits(0).prints("2 rows exported").says("after the rotations that are later");
+}
+
+#[test]
+fn a_copy_among_the_rotations_brings_nothing_twice_and_hides_nothing() {
+    for copy in [
+        "work/maillogsentinel.csv.0",
+        "work/maillogsentinel.csv.9",
+        "work/maillogsentinel.csv-20260101",
+    ] {
+        for exported_before in [true, false] {
+            let scene = scene().file(CSV, csv(&["a", "b"]));
+            if !exported_before {
+                fs::copy(scene.path(CSV), scene.path(copy)).unwrap();
+            }
+            export(&scene).exits(0);
+            scene.append(CSV, row(10, "c"));
+            if exported_before {
+                fs::copy(scene.path(CSV), scene.path(copy)).unwrap();
+            }
+            scene.append(CSV, row(11, "d"));
+            fs::rename(scene.path(CSV), scene.path("work/maillogsentinel.csv.1")).unwrap();
+            scene.write(CSV, HEADER.to_owned() + &row(12, "e"));
+            export(&scene).exits(0).prints("3 rows exported");
+            import(&scene).exits(0);
+            assert_eq!(users(&scene), ["a", "b", "c", "d", "e"], "{copy} {exported_before}");
+        }
+    }
+}
+
+#[test]
+fn rows_cut_off_at_the_end_and_rows_changed_there_are_told_from_new_ones() {
+    let all: Vec<_> = (0..60).map(|n| format!("user{n}")).collect();
+    let all: Vec<_> = all.iter().map(String::as_str).collect();
+    let scene = scene().file(CSV, csv(&all));
+    export(&scene).exits(0);
+    scene.write(CSV, csv(&all[..50]) + &row(59, "new"));
+    export(&scene).exits(0).prints("1 row exported").says("was edited: exported is what follows");
+    scene.write(CSV, csv(&all[..3]) + &row(59, "newer"));
+    export(&scene).exits(0).prints("1 row exported").says("was edited");
+}
+
+#[test]
+fn a_damaged_rotation_that_may_hold_rows_stops_the_export() {
+    let scene = scene().file(CSV, csv(&["a"]));
+    export(&scene).exits(0);
+    scene.append(CSV, row(10, "b"));
+    let rotated = scene.path("work/maillogsentinel.csv.1");
+    fs::rename(scene.path(CSV), &rotated).unwrap();
+    scene.write(CSV, HEADER.to_owned() + &row(12, "c"));
+    assert!(Command::new("gzip").arg(&rotated).status().unwrap().success());
+    let packed = scene.path("work/maillogsentinel.csv.1.gz");
+    let bytes = fs::read(&packed).unwrap();
+    fs::write(&packed, &bytes[..bytes.len() - 30]).unwrap();
+    export(&scene)
+        .exits(1)
+        .says("cannot read")
+        .says("maillogsentinel.csv.1.gz")
+        .says("nothing was exported");
+    assert_eq!(files(&scene).len(), 1);
+    fs::write(&packed, &bytes).unwrap();
+    export(&scene).exits(0).prints("2 rows exported");
+}
+
+#[test]
+fn pipes_links_and_open_folders_are_refused_and_nothing_waits() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let pipe =
+        |path: PathBuf| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    let scene = scene();
+    fs::create_dir_all(scene.path("work")).unwrap();
+    pipe(scene.path(CSV));
+    export(&scene).exits(1).says("maillogsentinel.csv").says("not a regular file");
+    fs::remove_file(scene.path(CSV)).unwrap();
+    scene.write(CSV, csv(&["a"]));
+    pipe(scene.path("work/maillogsentinel.csv.1"));
+    export(&scene)
+        .exits(0)
+        .prints("1 row exported")
+        .says("maillogsentinel.csv.1 is not a regular file");
+    // What stands in the way of the new file is no way out of the folder.
+    let new = files_being_written(&scene);
+    fs::write(scene.path("victim"), "kept").unwrap();
+    symlink(scene.path("victim"), &new).unwrap();
+    scene.append(CSV, row(10, "b"));
+    export(&scene).exits(0).prints("1 row exported");
+    assert_eq!(fs::read(scene.path("victim")).unwrap(), b"kept");
+    pipe(new);
+    scene.append(CSV, row(11, "c"));
+    export(&scene).exits(0).prints("1 row exported");
+    fs::set_permissions(scene.path("work/sql"), fs::Permissions::from_mode(0o777)).unwrap();
+    export(&scene).exits(1).says("work/sql can be written to by everybody");
+    pipe(scene.path("mapping.json"));
+    let setting =
+        format!("sql_export_settings.column_mapping_file={}", scene.path("mapping.json").display());
+    export(&scene.set(setting)).exits(78).says("mapping.json").says("not a regular file");
+}
+
+/// The name that the next export writes to before its file is whole.
+fn files_being_written(scene: &Sentinel) -> PathBuf {
+    let store = rusqlite::Connection::open(scene.path("state/maillogsentinel.db")).unwrap();
+    let id: String = store.query_row("SELECT id FROM exporter", [], |row| row.get(0)).unwrap();
+    scene.path(&format!("work/sql/.maillogsentinel-{id}.sql.new"))
+}
+
+#[test]
+fn two_that_share_a_folder_and_a_name_lose_nothing() {
+    let one = scene().file(CSV, csv(&["a"]));
+    let two = scene().file(CSV, csv(&["b"]));
+    let shared = one.path("shared").display().to_string();
+    let [one, two] = [one, two].map(|scene| scene.set(format!("database.sql_export_dir={shared}")));
+    for scene in [&one, &two] {
+        export(scene).exits(0);
+    }
+    import(&one).exits(0).prints("2 files imported, 2 rows");
+}
+
+#[test]
+fn a_file_that_would_hinder_the_next_ones_is_refused() {
+    let scene = scene().file(CSV, csv(&["a"]));
+    scene.write("work/sql/0.sql", "ATTACH '/nowhere/x' AS y;\n");
+    scene.write("work/sql/1.sql", "SELECT 1;\nPRAGMA query_only = 1;\n");
+    scene.write("work/sql/2.sql", "PRAGMA foreign_keys=OFF;\nCREATE TABLE u (a);\n");
+    scene.write("work/sql/3.sql", "INSERT INTO u VALUES (1);\nINSERT INTO u VALUES ('\0');\n");
+    export(&scene).exits(0);
+    import(&scene)
+        .exits(1)
+        .says("0.sql:1: it goes to another database")
+        .says("1.sql:2: it changes how the database works")
+        .says("3.sql:2: it holds a NUL byte")
+        .prints("2 files imported, 1 row; 3 files failed");
+}
+
+#[test]
+fn another_table_than_ours_is_said() {
+    let scene = scene();
+    let database = rusqlite::Connection::open(scene.path("events.sqlite")).unwrap();
+    database.execute_batch("CREATE TABLE maillogsentinel_events (a)").unwrap();
+    let args = ["--report", "--source", "database", "--output", "-"];
+    Ran::of(&mut scene.command(&args)).exits(1).says("no such column").says("`table_name`");
+    database.execute_batch("CREATE TABLE maillogsentinel_imports (a)").unwrap();
+    scene.write("work/sql/0.sql", "SELECT 1;\n");
+    import(&scene).exits(1).says("cannot use the table maillogsentinel_imports");
+    let none = format!("database.db_path={}", scene.path("none.sqlite").display());
+    let scene = scene.set(none);
+    Ran::of(&mut scene.command(&args)).exits(1).says("there is no database").says("--sql-import");
+    assert!(!scene.path("none.sqlite").exists());
+    Ran::of(&mut scene.set("database.table_name=temp.x").command(&["--sql-import"])).exits(78);
+}
+
+#[test]
+fn a_database_that_another_program_writes_to_is_said() {
+    let scene = scene().file(CSV, csv(&["a"]));
+    export(&scene).exits(0);
+    import(&scene).exits(0);
+    let database = rusqlite::Connection::open(scene.path("events.sqlite")).unwrap();
+    database.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").unwrap();
+    scene.append(CSV, row(10, "b"));
+    export(&scene).exits(0);
+    import(&scene).exits(1).says("another program is writing to").says("try again");
 }
 
 #[test]
@@ -264,13 +471,13 @@ fn a_mapping_of_columns_is_honoured_and_a_bad_one_refused() {
         .set(setting)
         .set("sql_export_settings.table_name=attempts")
         .file(CSV, csv(&["bob", "null", "administrator"]).replace("4837", "N/A"));
-    export(&scene).exits(0).says("line 4: the field `user` is longer than its column, and is cut");
+    export(&scene).exits(0).says(":4: the field `user` is longer than its column, and is cut");
     import(&scene).exits(0);
     let sql = "SELECT json_array(id, who, number) FROM attempts ORDER BY id";
     assert_eq!(column(&scene, sql), [r#"[1,"bob",0]"#, r#"[2,"",0]"#, r#"[3,"admin",0]"#]);
     scene.write("mapping.json", mapping.replace("asn", "as_number"));
     scene.append(CSV, row(30, "eve"));
-    export(&scene).exits(1).says("column `number`: the CSV has no column `as_number`");
+    export(&scene).exits(78).says("column `number`: the CSV has no column `as_number`");
     assert_eq!(files(&scene).len(), 1, "nothing was written");
     scene.write("mapping.json", mapping);
     export(&scene).exits(0).prints("1 row exported");
@@ -308,6 +515,10 @@ fn a_report_of_the_database_has_a_line_for_each_server() {
         .prints("Nothing on 2026-11-22 came from mx3 (last on 2026-11-20 09:06)")
         .prints("\nAttempts by server on 2026-11-22:\n   1. mx1  10 times  last 2026-11-22 09:09\n   2. mx2  5 times   last 2026-11-22 09:04\n   3. mx3  0 times   last 2026-11-20 09:06\n")
         .prints("   1. user0  203.0.113.0  null  CN  2 times");
+    report(&["--server", "mx9"])
+        .exits(0)
+        .says("the database has no row of the server `mx9`")
+        .says("it has rows of: mx1, mx2, mx3");
     let one = report(&["--server", "mx2"]).exits(0).prints("Server: mx2, in the database ");
     assert!(
         one.stdout.contains("5 failed logins") && !one.stdout.contains("mx1"),

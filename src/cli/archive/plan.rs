@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::cli::sql::{EXPORT_BEING_WRITTEN, PYTHON_LIST, PYTHON_OFFSET};
+use crate::cli::sql::{PYTHON_LIST, PYTHON_OFFSET, is_being_written};
 use crate::config::{Config, MailLog};
 use crate::enrich::geo::is_compiled_form;
 use crate::sql::{Engine, import};
@@ -115,7 +115,7 @@ impl Plan {
         let folder = &config.database.export_dir;
         for name in names(folder)? {
             let is_sql = name.as_bytes().ends_with(b".sql") && !name.as_bytes().starts_with(b".");
-            if (is_sql || name == EXPORT_BEING_WRITTEN) && is_file(&folder.join(&name)) {
+            if (is_sql || is_being_written(&name)) && is_file(&folder.join(&name)) {
                 self.add_to(Path::new(SQL_FOLDER), &folder.join(name))?;
             }
         }

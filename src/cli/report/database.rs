@@ -13,7 +13,7 @@ use crate::figures::{Figures, Hour, Server, median_hundredths};
 use crate::host::Host;
 use crate::report::{Attachment, Report, Scope, summary};
 use crate::sql::connect::{Connection, Trouble};
-use crate::sql::day::Question;
+use crate::sql::day::{LastRow, Question};
 use crate::store::csv::HEADER;
 use crate::store::day_rows::{DayRow, DayRows};
 use crate::untrusted::{Untrusted, for_csv};
@@ -37,7 +37,10 @@ pub(super) fn report(
     let (asked, place) = sql::at_any_server(host, database.engine, &target, &mut |connection| {
         ask(&question, connection, config)
     })?;
-    let asked = asked.map_err(|error| match error {
+    let mut asked = asked.map_err(|error| match error {
+        AskError::Database(Trouble::Busy(_)) => anyhow::anyhow!(
+            "another program is writing to {place}\n  hint: try again when that is done"
+        ),
         AskError::Database(trouble) => anyhow::anyhow!(
             "cannot read the rows of {day} from {place}: {}\n  hint: does `table_name` in section \
              [database] name the table that --sql-import fills?",
@@ -45,6 +48,19 @@ pub(super) fn report(
         ),
         AskError::Local(error) => error.into(),
     })?;
+    if let Some(server) = server {
+        let is_it = |name: &Option<Vec<u8>>| name.as_deref() == Some(server.as_bytes());
+        if !asked.servers.iter().any(|(name, _)| is_it(name)) {
+            let names = asked.servers.iter().map(|(name, _)| name.as_deref().unwrap_or(NO_SERVER));
+            let names: Vec<_> = names.map(for_csv).collect();
+            log::warn!(
+                "the database has no row of the server `{server}` in the {} days up to {day}; it has rows of: {}",
+                SHOWN_BEFORE + 1,
+                if names.is_empty() { "none".into() } else { names.join(", ") }
+            );
+        }
+        asked.servers.retain(|(name, _)| is_it(name));
+    }
     let made_at = (host.now)().to_zoned(host.zone.clone());
     let csv = config.paths.csv.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let wanted = config.report.attach_csv != AttachCsv::None;
@@ -77,10 +93,13 @@ pub(super) fn report(
 struct Asked {
     rows: DayRows,
     hours: BTreeMap<String, u64>,
-    servers: Vec<(Vec<u8>, String)>,
+    servers: Vec<LastRow>,
     /// The day's rows as the CSV has them; `None` if they are too many.
     csv: Option<Vec<u8>>,
 }
+
+/// What rows are shown under that have no server.
+const NO_SERVER: &[u8] = b"unknown";
 
 /// Why there is no answer.
 enum AskError {
@@ -144,7 +163,7 @@ fn row(fields: &[Option<&[u8]>]) -> DayRow {
     let untrusted = |at| field(at).map(Untrusted::from);
     let text = |at| field(at).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     DayRow {
-        server: untrusted(0),
+        server: untrusted(0).or(Some(Untrusted::from(NO_SERVER))),
         address: text(2).and_then(|address| address.parse().ok()).map(canonical),
         user: untrusted(3),
         hostname: untrusted(4),
@@ -173,6 +192,7 @@ impl Asked {
         };
         figures.servers = servers
             .into_iter()
+            .map(|(name, last)| (name.unwrap_or(NO_SERVER.to_vec()), last))
             .map(|(name, last)| (Untrusted::from(name.as_slice()), last))
             .map(|(name, last)| Server { count: count_of(&name), name, last })
             .collect();

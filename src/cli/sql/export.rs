@@ -1,17 +1,14 @@
-//! `--sql-export`: rows that no file of SQL has yet, as one file that is there whole or not at all.
-//!
-//! The file is written under another name, promised in the store together with the place in the CSV
-//! that it goes to, renamed, and then kept there. A run that ends in between is completed by the next.
+//! `--sql-export`: rows that no file of SQL has yet, as one file.
 
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
-use super::former::{self, Piece};
+use super::former::{self, Piece, Rows};
+use super::publish::{self, Unfinished, cannot_write};
 use super::{Told, hinted, layout, make_folder, open_store};
 use crate::cli::args::Args;
 use crate::config::Config;
@@ -20,12 +17,9 @@ use crate::position::Bookmark;
 use crate::report::grouped;
 use crate::sql::csv_rows::{CsvRows, Next, Row};
 use crate::sql::export::{Script, Tally};
-use crate::store::Store;
+use crate::sql::import::folder;
 use crate::store::exported::Exported;
 use crate::store::lock::Lock;
-
-/// The file that is being written; always the same name, so that what a killed run left is replaced.
-pub(in crate::cli) const NEW: &str = ".maillogsentinel.sql.new";
 
 pub(super) fn run(host: &Host, args: &Args, config: &Config) -> anyhow::Result<Told> {
     let started = Instant::now();
@@ -35,52 +29,53 @@ pub(super) fn run(host: &Host, args: &Args, config: &Config) -> anyhow::Result<T
     let mut store = open_store(config)?;
     let folder = &config.database.export_dir;
     make_folder(folder)?;
-    let done = settle(&mut store, folder)?;
+    folder::check(folder).map_err(|error| match error.hint() {
+        Some(hint) => anyhow!("{error}\n  hint: {hint}"),
+        None => error.into(),
+    })?;
+    let done = publish::settle(&mut store, host)?;
     let csv = &config.paths.csv;
-    let Some(file) = open_csv(csv, done.is_some())? else {
+    let Some(rows) = open_csv(csv, done.is_some())? else {
         let text = format!("no {} at the moment: nothing to export", csv.display());
         return Ok(Told { text, well: true });
     };
     let bookmark = match &done {
         _ if args.all => None,
         Some(done) => Some(done.bookmark.clone()),
-        None => former::python_bookmark(csv, &file, &config.paths.python_state_dirs)?,
+        None => former::python_bookmark(&rows, &config.paths.python_state_dirs)?,
     };
-    let plan = former::plan(csv, &file, bookmark.as_ref())?;
-    if let Some(warning) = &plan.warning {
-        log::warn!("{warning}");
-    }
+    let plan = former::plan(rows, bookmark.as_ref())?;
     let sequence = done.as_ref().map_or(1, |done| done.sequence + 1);
-    let name = name(host, sequence);
-    let new = folder.join(NEW);
+    let name = publish::name(host, sequence);
+    let new = publish::unfinished(&mut store, folder)?;
     let cannot = || cannot_write(&new);
-    let out = create(&new).with_context(cannot)?;
+    let (unfinished, out) = Unfinished::create(&new).with_context(cannot)?;
     // Two machines of one name may write the same rows in the same second: their files differ all the same.
     let title = format!("{name} {}", nonce().with_context(cannot)?);
     let script = Script::new(out, config.database.engine, &layout, &title).with_context(cannot)?;
-    let written = write(host, script, plan.pieces, &new)?;
-    let Some((out, tally, end)) = written else {
-        remove(&new)?;
+    let Some((out, tally, reached)) = write(host, script, &plan.pieces, &new)? else {
         bail!("interrupted: nothing was exported");
     };
-    let bookmark =
-        Bookmark::new(&file, end).with_context(|| format!("cannot read {}", csv.display()))?;
-    let exported = Exported { path: folder.join(&name), sequence, bookmark };
     report_odd(&tally);
+    let bookmark = reached.map(|reached| reached.bookmark()).transpose()?;
     if tally.rows == 0 {
-        drop(out);
-        remove(&new)?;
-        let path = done.as_ref().map_or_else(PathBuf::new, |done| done.path.clone());
-        let unmoved = done.as_ref().is_some_and(|done| done.bookmark == exported.bookmark);
-        if !unmoved {
-            let to = Exported { path, sequence: sequence - 1, ..exported };
-            store.move_bookmark(&to).map_err(hinted)?;
+        if let Some(bookmark) = bookmark
+            && done.as_ref().is_none_or(|done| done.bookmark != bookmark)
+        {
+            let (path, sequence) = done.map_or_else(Default::default, |it| (it.path, it.sequence));
+            store.move_bookmark(&Exported { path, sequence, bookmark }).map_err(hinted)?;
         }
         return Ok(Told { text: "nothing new to export".to_owned(), well: true });
     }
+    if let Some(warning) = &plan.warning {
+        log::warn!("{warning}");
+    }
+    let bookmark = bookmark.context("rows were written, and none was read")?;
     out.sync_all().with_context(cannot)?;
+    let exported = Exported { path: folder.join(name), sequence, bookmark };
     store.promise_export(&exported).map_err(hinted)?;
-    settle(&mut store, folder)?;
+    unfinished.keep();
+    let exported = publish::settle(&mut store, host)?.unwrap_or(exported);
     let text = format!(
         "{} {} exported to {}; {:.2} s",
         grouped(tally.rows),
@@ -92,10 +87,9 @@ pub(super) fn run(host: &Host, args: &Args, config: &Config) -> anyhow::Result<T
 }
 
 /// Opens the CSV; `None` if there is none although there was one before: it has been moved away.
-fn open_csv(path: &Path, was_there: bool) -> anyhow::Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => Ok(Some(file)),
-        Ok(_) => bail!("{} is not a regular file", path.display()),
+fn open_csv(path: &Path, was_there: bool) -> anyhow::Result<Option<Rows>> {
+    match Rows::open(path) {
+        Ok(rows) => Ok(Some(rows)),
         Err(error) if error.kind() == ErrorKind::NotFound && was_there => Ok(None),
         Err(error) => Err(error).with_context(|| {
             format!(
@@ -107,50 +101,52 @@ fn open_csv(path: &Path, was_there: bool) -> anyhow::Result<Option<File>> {
     }
 }
 
-/// Completes what an earlier run has promised; gives what is exported.
-fn settle(store: &mut Store, folder: &Path) -> anyhow::Result<Option<Exported>> {
-    let (done, promised) = store.exported().map_err(hinted)?;
-    let Some(promised) = promised else { return Ok(done) };
-    let its_folder = promised.path.parent().unwrap_or(folder);
-    let new = its_folder.join(NEW);
-    if !promised.path.exists() {
-        if !new.exists() {
-            log::warn!(
-                "{} was lost before it was in its place: its rows are exported again",
-                promised.path.display()
-            );
-            store.forget_promised_export().map_err(hinted)?;
-            return Ok(done);
-        }
-        std::fs::rename(&new, &promised.path).with_context(|| cannot_write(&promised.path))?;
-    }
-    File::open(its_folder)
-        .and_then(|folder| folder.sync_all())
-        .with_context(|| cannot_write(its_folder))?;
-    store.keep_promised_export().map_err(hinted)?;
-    Ok(Some(promised))
+/// How far the rows of a piece were read.
+struct Reached<'p> {
+    rows: &'p Rows,
+    place: (u64, u64),
 }
 
-/// Writes all pieces; gives the file, what was written, and the place in the CSV that is reached.
-/// `None` if the run was asked to end.
-#[expect(clippy::type_complexity, reason = "used once, just above")]
-fn write(
+impl Reached<'_> {
+    fn bookmark(&self) -> anyhow::Result<Bookmark> {
+        let made = self.rows.content().and_then(|mut it| Bookmark::new(&mut *it, self.place));
+        made.with_context(|| format!("cannot read {}", self.rows.path.display()))
+    }
+}
+
+/// Writes all pieces; gives the file, what was written, and the place that is reached: a place before
+/// which there are no rows would be found in every file. `None` if the run was asked to end.
+fn write<'p>(
     host: &Host,
     mut script: Script<'_, File>,
-    pieces: Vec<Piece>,
+    pieces: &'p [Piece],
     new: &Path,
-) -> anyhow::Result<Option<(File, Tally, (u64, u64))>> {
+) -> anyhow::Result<Option<(File, Tally, Option<Reached<'p>>)>> {
     let mut row = Row::default();
-    let mut end = (0, 0);
-    for piece in pieces {
-        let mut rows = CsvRows::new(piece.input, piece.from);
+    let mut reached = None;
+    for Piece { rows: source, from } in pieces {
+        let cannot = || format!("cannot read {}", source.path.display());
+        let mut content = source.content().with_context(cannot)?;
+        content.skip(from.0).with_context(cannot)?;
+        let mut rows = CsvRows::new(content, *from);
+        let before = script.rows();
+        script.reads_from(source.path.display().to_string());
         loop {
-            let next = rows.next(&mut row);
-            match next.with_context(|| format!("cannot read {}", piece.path.display()))? {
+            let lines = rows.position().1;
+            match rows.next(&mut row).with_context(cannot)? {
                 Next::Row if row.is_header() || row.is_blank() => {}
-                Next::Row => script.add(&row).with_context(|| cannot_write(new))?,
+                Next::Row => {
+                    script.add(&row).with_context(|| cannot_write(new))?;
+                    let more = rows.position().1 - lines;
+                    if more > 1 {
+                        script.note(row.line, || format!("a quoted field goes over {more} lines"));
+                    }
+                    if row.line == 1 {
+                        script.note(1, || format!("the header is missing: {BY_PLACE}"));
+                    }
+                }
                 Next::TooLong(line) => {
-                    script.note(|| format!("line {line} is longer than any row, and is left out"));
+                    script.note(line, || "longer than any row, and left out".to_owned());
                 }
                 Next::End => break,
             }
@@ -158,11 +154,16 @@ fn write(
                 return Ok(None);
             }
         }
-        end = rows.position();
+        if script.rows() > before || from.0 > 0 {
+            reached = Some(Reached { rows: source, place: rows.position() });
+        }
     }
     let (out, tally) = script.finish().with_context(|| cannot_write(new))?;
-    Ok(Some((out, tally, end)))
+    Ok(Some((out, tally, reached)))
 }
+
+/// What holds for a CSV without its header.
+const BY_PLACE: &str = "columns are taken by their place";
 
 fn report_odd(tally: &Tally) {
     for odd in &tally.odd {
@@ -174,37 +175,9 @@ fn report_odd(tally: &Tally) {
     }
 }
 
-/// `20261125_090700_mx1_000042.sql`, in local time; no two files have the same number.
-fn name(host: &Host, sequence: u64) -> String {
-    let time = (host.now)().to_zoned(host.zone.clone());
-    let plain = |c: char| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '-' };
-    let server: String = host.name.chars().map(plain).take(64).collect();
-    format!("{}_{server}_{sequence:06}.sql", time.strftime("%Y%m%d_%H%M%S"))
-}
-
 /// A number that no other file has.
 fn nonce() -> std::io::Result<String> {
     let mut bytes = [0; 8];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
     Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
-}
-
-fn create(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    // What is in it is what is in the CSV.
-    let mut file = options.write(true).create(true).truncate(true).mode(0o640).open(path)?;
-    file.flush()?;
-    Ok(file)
-}
-
-fn remove(path: &Path) -> anyhow::Result<()> {
-    std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))
-}
-
-fn cannot_write(path: &Path) -> String {
-    format!(
-        "cannot write {}\n  hint: make room on its disk, or let the user this runs as write there, or set \
-         `sql_export_dir` in section [database]; nothing is lost: the next run exports the same rows",
-        path.display()
-    )
 }

@@ -1,42 +1,88 @@
 //! Finds what of the CSV was not exported yet, also when it was rotated, moved or edited meanwhile.
 
-use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 
+use crate::files;
 use crate::position::Bookmark;
-use crate::source::compressed;
-use crate::source::name::{Age, place};
+use crate::source::SourceError;
+use crate::source::compressed::{self, Compression};
+use crate::source::rotation;
+use crate::sql::bookmark::Content;
 use crate::sql::csv_rows::{CsvRows, Next, Row};
+use crate::sql::edited;
+
+/// A file of rows, plain or compressed.
+pub(super) struct Rows {
+    pub(super) path: PathBuf,
+    file: File,
+    is_plain: bool,
+    /// Its place among the rotations, the oldest being 0.
+    age: usize,
+}
+
+impl Rows {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let mut file = files::open(path)?;
+        let mut start = Vec::new();
+        file.by_ref().take(8).read_to_end(&mut start)?;
+        let is_plain = Compression::of(&start) == Compression::None;
+        Ok(Self { path: path.to_owned(), file, is_plain, age: usize::MAX })
+    }
+
+    /// Its uncompressed content from the start; one reader at a time.
+    pub(super) fn content(&self) -> io::Result<Box<dyn Content>> {
+        let mut file = self.file.try_clone()?;
+        file.rewind()?;
+        if self.is_plain {
+            return Ok(Box::new(file));
+        }
+        let (_, content) = compressed::open(file)?;
+        Ok(Box::new(content))
+    }
+
+    fn has(&self, bookmark: &Bookmark) -> io::Result<bool> {
+        bookmark.is_in(&mut *self.content()?)
+    }
+}
 
 /// A stretch of rows.
 pub(super) struct Piece {
-    /// The file.
-    pub(super) path: PathBuf,
-    /// Its rows that are not exported.
-    pub(super) input: Box<dyn Read>,
-    /// Bytes and lines before them.
+    pub(super) rows: Rows,
+    /// Bytes and lines of the file before it.
     pub(super) from: (u64, u64),
+}
+
+impl Piece {
+    fn whole(rows: Rows) -> Self {
+        Self { rows, from: (0, 0) }
+    }
+
+    fn after(rows: Rows, bookmark: &Bookmark) -> Self {
+        Self { rows, from: (bookmark.offset, bookmark.lines) }
+    }
 }
 
 /// What is to be exported.
 pub(super) struct Plan {
-    /// The stretches, in their order; the last one is of the CSV itself.
+    /// The stretches, in their order.
     pub(super) pieces: Vec<Piece>,
-    /// What an administrator should know.
+    /// What an administrator should know if there are rows in them.
     pub(super) warning: Option<String>,
 }
+
+/// How much of two files is compared at once.
+const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Where the Python program noted how many bytes of the CSV it had exported, in its state folder.
 pub(in crate::cli) const PYTHON_OFFSET: &str = "sql_state.offset";
 
-/// The place up to which the Python program has exported `file`, the CSV at `path`, if it has.
+/// The place up to which the Python program has exported the CSV, if it has.
 pub(super) fn python_bookmark(
-    path: &Path,
-    file: &File,
+    csv: &Rows,
     state_dirs: &[PathBuf],
 ) -> anyhow::Result<Option<Bookmark>> {
     let Some(note) = state_dirs.iter().map(|dir| dir.join(PYTHON_OFFSET)).find(|it| it.is_file())
@@ -45,100 +91,183 @@ pub(super) fn python_bookmark(
     };
     let text = std::fs::read_to_string(&note);
     let offset: Option<u64> = text.ok().and_then(|text| text.trim().parse().ok());
-    let cannot = || format!("cannot read {}", path.display());
-    let mut rows = CsvRows::new(file.try_clone().with_context(cannot)?, (0, 0));
-    let mut row = Row::default();
+    let cannot = || cannot_read(&csv.path);
+    let mut rows = CsvRows::new(csv.content().with_context(cannot)?, (0, 0));
+    let (mut row, mut has_rows) = (Row::default(), false);
     // Where a row ends, or it is of another file.
     while offset.is_some_and(|offset| offset > rows.position().0)
         && rows.next(&mut row).with_context(cannot)? != Next::End
-    {}
+    {
+        has_rows |= !row.is_header() && !row.is_blank();
+    }
     if offset != Some(rows.position().0) {
         log::warn!(
-            "{} does not hold a place in {}: all of that is exported",
+            "{} does not hold a place in {}: all of that is exported, with the rotations beside it",
             note.display(),
-            path.display()
+            csv.path.display()
         );
-        return Ok(None);
-    }
-    Bookmark::new(file, rows.position()).map(Some).with_context(cannot)
-}
-
-/// What follows `bookmark`: in `file`, the CSV at `path`, or in the rotations beside it.
-pub(super) fn plan(path: &Path, file: &File, bookmark: Option<&Bookmark>) -> anyhow::Result<Plan> {
-    let cannot = || format!("cannot read {}", path.display());
-    let piece = |from: (u64, u64)| -> anyhow::Result<Piece> {
-        let mut input = file.try_clone().with_context(cannot)?;
-        input.seek(SeekFrom::Start(from.0)).with_context(cannot)?;
-        Ok(Piece { path: path.to_owned(), input: Box::new(input), from })
-    };
-    let Some(bookmark) = bookmark else {
-        return Ok(Plan { pieces: vec![piece((0, 0))?], warning: None });
-    };
-    if bookmark.is_in(file).with_context(cannot)? {
-        let from = (bookmark.offset, bookmark.lines);
-        return Ok(Plan { pieces: vec![piece(from)?], warning: None });
-    }
-    if let Some(mut pieces) = rotations(path, bookmark)? {
-        pieces.push(piece((0, 0))?);
-        return Ok(Plan { pieces, warning: None });
-    }
-    if let Some(from) = bookmark.find_in(file).with_context(cannot)? {
-        let warning = format!(
-            "{} was edited: exported is what follows the last row that was, from line {} on",
-            path.display(),
-            from.1 + 1
-        );
-        return Ok(Plan { pieces: vec![piece(from)?], warning: Some(warning) });
-    }
-    let warning = format!(
-        "{} is another file than the one that was exported up to line {}, and that is not among the \
-         rotations beside it: this one is exported from its beginning; rows that were added to the \
-         former one after that line are in no file of SQL",
-        path.display(),
-        bookmark.lines
-    );
-    Ok(Plan { pieces: vec![piece((0, 0))?], warning: Some(warning) })
-}
-
-/// What of the rotations is not exported, if one of them is the file that `bookmark` is in.
-fn rotations(csv: &Path, bookmark: &Bookmark) -> anyhow::Result<Option<Vec<Piece>>> {
-    let folder = csv.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let base = csv.file_name().unwrap_or_default();
-    let cannot = || format!("cannot read {}", folder.display());
-    let mut found: Vec<(_, OsString)> = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(cannot)? {
-        let name = entry.with_context(cannot)?.file_name();
-        found.extend(place(base, &name).filter(|it| it.age != Age::Live).map(|it| (it, name)));
-    }
-    // Oldest first; of a file and its compressed twin, the plain one, which has the shorter name.
-    found.sort();
-    found.dedup_by(|one, other| one.0 == other.0);
-    for (at, (_, name)) in found.iter().enumerate().rev() {
-        let path = folder.join(name);
-        let Some(mut input) = open(&path)? else { continue };
-        // What cannot be read is not the file.
-        if !bookmark.is_read_from(&mut input).unwrap_or(false) {
-            continue;
-        }
-        let mut pieces = vec![Piece { path, input, from: (bookmark.offset, bookmark.lines) }];
-        for (_, name) in found.iter().skip(at + 1) {
-            let path = folder.join(name);
-            if let Some(input) = open(&path)? {
-                pieces.push(Piece { path, input, from: (0, 0) });
-            }
-        }
-        return Ok(Some(pieces));
+    } else if has_rows {
+        let content = &mut *csv.content().with_context(cannot)?;
+        return Bookmark::new(content, rows.position()).map(Some).with_context(cannot);
     }
     Ok(None)
 }
 
-/// The uncompressed content of a rotation; `None` if it is no regular file.
-fn open(path: &Path) -> anyhow::Result<Option<Box<dyn Read>>> {
-    let cannot = || format!("cannot read {}", path.display());
-    if !path.is_file() {
-        return Ok(None);
+/// What follows `bookmark`, in the CSV or in the rotations beside it; all of them without one.
+pub(super) fn plan(csv: Rows, bookmark: Option<&Bookmark>) -> anyhow::Result<Plan> {
+    let Some(bookmark) = bookmark else {
+        let mut all = rotations(&csv.path)?;
+        all.push(csv);
+        drop_copies(&mut all)?;
+        return Ok(Plan { pieces: all.into_iter().map(Piece::whole).collect(), warning: None });
+    };
+    if csv.has(bookmark).with_context(|| cannot_read(&csv.path))? {
+        return Ok(Plan { pieces: vec![Piece::after(csv, bookmark)], warning: None });
     }
-    let file = File::open(path).with_context(cannot)?;
-    let (_, input) = compressed::open(file).with_context(cannot)?;
-    Ok(Some(input))
+    let (holders, mut rotations) = holders(rotations(&csv.path)?, bookmark)?;
+    if !holders.is_empty() {
+        rotations.push(csv);
+        drop_copies(&mut rotations)?;
+        let holders = holders.into_iter().map(|rows| Piece::after(rows, bookmark));
+        let pieces = holders.chain(rotations.into_iter().map(Piece::whole)).collect();
+        return Ok(Plan { pieces, warning: None });
+    }
+    let cannot = || cannot_read(&csv.path);
+    let content = csv.content().with_context(cannot)?;
+    match edited::find(bookmark, content).with_context(cannot)? {
+        Some(found) => Ok(edited_plan(csv, found)),
+        None => another_plan(csv, rotations, bookmark),
+    }
+}
+
+/// What follows the place that was found in an edited CSV.
+fn edited_plan(csv: Rows, found: edited::Found) -> Plan {
+    let twice = if found.is_one_of_several {
+        "; several places would fit, this is the first of them, and rows may come twice"
+    } else {
+        ""
+    };
+    let warning = format!(
+        "{} was edited: exported is what follows the last row that was, from line {} on{twice}",
+        csv.path.display(),
+        found.place.1 + 1
+    );
+    Plan { pieces: vec![Piece { rows: csv, from: found.place }], warning: Some(warning) }
+}
+
+/// All of the CSV, which is another file than the one that was exported, and the rotations that are
+/// later than that.
+fn another_plan(csv: Rows, rotations: Vec<Rows>, bookmark: &Bookmark) -> anyhow::Result<Plan> {
+    let mut later = Vec::new();
+    for rows in rotations {
+        let cannot = || cannot_read(&rows.path);
+        let content = rows.content().with_context(cannot)?;
+        if edited::is_later(bookmark, content).with_context(cannot)? {
+            later.push(rows);
+        }
+    }
+    let others = if later.is_empty() { "" } else { ", after the rotations that are later" };
+    let warning = format!(
+        "{} is not the file that was exported up to line {}, or was edited there, and that file is not \
+         among the rotations beside it: this one is exported from its beginning{others}. Rows that were \
+         added to the other file after that line are in no file of SQL; rows of this one that were exported \
+         before come twice\n  hint: to have each row once, empty the table and run --sql-export --all",
+        csv.path.display(),
+        bookmark.lines
+    );
+    later.push(csv);
+    drop_copies(&mut later)?;
+    Ok(Plan { pieces: later.into_iter().map(Piece::whole).collect(), warning: Some(warning) })
+}
+
+/// The rotations of the CSV, oldest first.
+fn rotations(csv: &Path) -> anyhow::Result<Vec<Rows>> {
+    let (paths, errors) = rotation::beside(csv);
+    for error in errors {
+        match error {
+            SourceError::NotAFile(_) => log::warn!("{error}: it is no rotation of the CSV"),
+            error => return Err(error.into()),
+        }
+    }
+    let mut rotations = Vec::new();
+    for (age, path) in paths.into_iter().enumerate() {
+        match Rows::open(&path) {
+            // It was renamed or removed just now: the next run sees what is there then.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => {
+                let rows = other.with_context(|| cannot_read(&path))?;
+                rotations.push(Rows { age, ..rows });
+            }
+        }
+    }
+    Ok(rotations)
+}
+
+/// Those of `rotations` that have the place in them, one unless there is an odd copy, and those that are
+/// later; all of them if none has it.
+///
+/// One that cannot be read may hold rows that are missing, unless it is older than the place.
+fn holders(rotations: Vec<Rows>, bookmark: &Bookmark) -> anyhow::Result<(Vec<Rows>, Vec<Rows>)> {
+    let (mut holders, mut others, mut unread) = (Vec::new(), Vec::new(), None);
+    for rows in rotations {
+        match rows.has(bookmark) {
+            Ok(true) => holders.push(rows),
+            Ok(false) => others.push(rows),
+            Err(error) => {
+                unread = Some((rows.age, anyhow!(error).context(cannot_read(&rows.path))));
+            }
+        }
+    }
+    drop_copies(&mut holders)?;
+    let oldest = holders.first().map(|rows| rows.age);
+    let is_later = |age: usize| oldest.is_none_or(|oldest| age > oldest);
+    match unread {
+        Some((age, error)) if is_later(age) => return Err(error),
+        _ => {}
+    }
+    others.retain(|rows| is_later(rows.age));
+    Ok((holders, others))
+}
+
+/// Leaves out each file that another one starts with: a copy made by hand, or one that is being
+/// compressed.
+fn drop_copies(files: &mut Vec<Rows>) -> anyhow::Result<()> {
+    let mut at = 0;
+    while let Some(rows) = files.get(at) {
+        let mut is_copy = false;
+        for (other_at, other) in files.iter().enumerate().filter(|(other_at, _)| *other_at != at) {
+            // Of two that are equal, the later one stays.
+            is_copy |= is_start(rows, other)? && (other_at > at || !is_start(other, rows)?);
+        }
+        if is_copy { drop(files.remove(at)) } else { at += 1 }
+    }
+    Ok(())
+}
+
+/// Whether `other` begins with all that is in `one`.
+fn is_start(one: &Rows, other: &Rows) -> anyhow::Result<bool> {
+    let open = |rows: &Rows| rows.content().with_context(|| cannot_read(&rows.path));
+    let (mut ours, mut theirs) = (open(one)?, open(other)?);
+    let (mut block, mut compared) = (vec![0; BLOCK_BYTES], vec![0; BLOCK_BYTES]);
+    loop {
+        let length = ours.read(&mut block).with_context(|| cannot_read(&one.path))?;
+        let block = block.get(..length).unwrap_or_default();
+        let compared = compared.get_mut(..length).unwrap_or_default();
+        match theirs.read_exact(compared) {
+            Ok(()) if length == 0 => return Ok(true),
+            Ok(()) if block == compared => {}
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                return Err(error).with_context(|| cannot_read(&other.path));
+            }
+            _ => return Ok(false),
+        }
+    }
+}
+
+fn cannot_read(path: &Path) -> String {
+    format!(
+        "cannot read {}\n  hint: let the user this runs as read it; or mend it, or move it away; nothing \
+         was exported",
+        path.display()
+    )
 }

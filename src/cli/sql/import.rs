@@ -7,13 +7,14 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use super::{Told, UNREACHABLE, hinted, layout, open_store};
+use super::{Told, hinted, layout, open_store};
 use crate::cli::progress::Bar;
 use crate::config::Config;
 use crate::host::Host;
 use crate::pipeline::Progress;
 use crate::position::Stamp;
 use crate::report::grouped;
+use crate::sql::connect::Target;
 use crate::sql::import::folder::{self, FolderError, SqlFile};
 use crate::sql::import::{Candidate, ImportError, Importer, Outcome, sha256};
 use crate::store::Store;
@@ -51,7 +52,7 @@ pub(super) fn run(host: &Host, config: &Config, mut bar: Bar) -> anyhow::Result<
     let looked_at = look_at(files, &before, &mut sum);
     let stopping = || host.stopping();
     let mut importer = Importer::new(database.engine, &target, &stopping);
-    let known = known(&mut importer, &looked_at)?;
+    let known = known(&mut importer, &looked_at, &target)?;
     let is_known = |sha256: &String| known.binary_search(sha256).is_ok();
     let (old, new): (Vec<_>, Vec<_>) =
         looked_at.iter().partition(|it| is_known(&it.candidate.sha256));
@@ -69,7 +70,7 @@ pub(super) fn run(host: &Host, config: &Config, mut bar: Bar) -> anyhow::Result<
     }
     remember(&mut store, &looked_at, &before, &changed)?;
     if !new.is_empty()
-        && let Some(kept) = importer.take_over(&layout).map_err(|error| stopped(&error))?
+        && let Some(kept) = importer.take_over(&layout).map_err(|error| stopped(&error, &target))?
     {
         log::info!(
             "The table {} was the Python program's: its rows are taken over, and it is kept as {kept}",
@@ -91,13 +92,13 @@ pub(super) fn run(host: &Host, config: &Config, mut bar: Bar) -> anyhow::Result<
             }
         };
         let outcome = outcome.map_err(|error| {
-            stopped(&error).context(format!("{} was not imported", it.path.display()))
+            stopped(&error, &target).context(format!("{} was not imported", it.path.display()))
         });
         sum.add(&it.path, outcome?);
     }
     if sum.files > 0
         && sum.rows < MANY_ROWS
-        && let Some(words) = importer.index(&layout).map_err(|error| stopped(&error))?
+        && let Some(words) = importer.index(&layout).map_err(|error| stopped(&error, &target))?
     {
         log::debug!("No index by time was made: {words}");
     }
@@ -105,14 +106,18 @@ pub(super) fn run(host: &Host, config: &Config, mut bar: Bar) -> anyhow::Result<
 }
 
 /// The hashes, of what the files are and were, that the database has.
-fn known(importer: &mut Importer<'_>, looked_at: &[LookedAt]) -> anyhow::Result<Vec<String>> {
+fn known(
+    importer: &mut Importer<'_>,
+    looked_at: &[LookedAt],
+    target: &Target,
+) -> anyhow::Result<Vec<String>> {
     let former = looked_at.iter().filter_map(|it| it.former.as_ref()).map(|it| it.sha256.as_str());
     let hashes: Vec<_> =
         looked_at.iter().map(|it| it.candidate.sha256.as_str()).chain(former).collect();
     if hashes.is_empty() {
         return Ok(Vec::new());
     }
-    importer.known(&hashes).map_err(|error| stopped(&error))
+    importer.known(&hashes).map_err(|error| stopped(&error, target))
 }
 
 impl Sum {
@@ -221,12 +226,13 @@ fn refusal(error: &FolderError) -> anyhow::Error {
     anyhow::anyhow!("{error}{hint}")
 }
 
-fn stopped(error: &ImportError) -> anyhow::Error {
+fn stopped(error: &ImportError, target: &Target) -> anyhow::Error {
     let hint = match error {
         ImportError::Unreachable(_) => {
             return anyhow::anyhow!(
-                "{error}\n  hint: {UNREACHABLE}; nothing is lost: the next run goes on with the first file \
-                 that is not imported"
+                "{error}\n  hint: {}; nothing is lost: the next run goes on with the first file that is not \
+                 imported",
+                target.hint()
             );
         }
         ImportError::Table(_) => {
@@ -236,6 +242,10 @@ fn stopped(error: &ImportError) -> anyhow::Error {
         ImportError::Unable(_) => {
             "\n  hint: make room on the disk of the database, or mend it; nothing is lost: the next run goes on \
              with the first file that is not imported"
+        }
+        ImportError::Busy(_) => {
+            "\n  hint: try again when that is done; nothing is lost: the next run goes on with the first file \
+             that is not imported"
         }
         ImportError::Interrupted => {
             "; the next run goes on with the first file that is not imported"

@@ -3,6 +3,7 @@
 mod export;
 mod former;
 mod import;
+mod publish;
 
 use std::fs::DirBuilder;
 use std::io::Write;
@@ -12,9 +13,9 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Context;
 
-pub(super) use export::NEW as EXPORT_BEING_WRITTEN;
 pub(super) use former::PYTHON_OFFSET;
 pub(super) use import::PYTHON_LIST;
+pub(super) use publish::is_being_written;
 
 use super::args::Args;
 use super::extract;
@@ -25,7 +26,8 @@ use crate::exit::Status;
 use crate::host::Host;
 use crate::oplog::SUMMARY;
 use crate::sql::connect::{Connection, Target};
-use crate::sql::{Engine, Layout, mapping};
+use crate::sql::mapping::{self, MappingError};
+use crate::sql::{Engine, Layout};
 use crate::store::{Store, StoreError};
 
 /// Runs the action that `args` ask for.
@@ -50,6 +52,7 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
             log::error!("{}", in_one(&error));
             match error.downcast_ref::<StoreError>() {
                 Some(StoreError::Locked { .. }) => Status::TryLater,
+                _ if error.is::<MappingError>() => Status::BadConfig,
                 _ => Status::Failed,
             }
         }
@@ -77,8 +80,10 @@ pub(super) fn layout(config: &Config) -> anyhow::Result<Layout> {
     let database = &config.database;
     Ok(match &database.mapping_file {
         None => Layout::standard(&database.table),
-        Some(path) => mapping::read(path, &database.table)
-            .map_err(|error| anyhow::anyhow!("{error}\n  hint: {}", error.hint()))?,
+        Some(path) => mapping::read(path, &database.table).map_err(|error| {
+            let text = format!("{error}\n  hint: {}", error.hint());
+            anyhow::Error::new(error).context(text)
+        })?,
     })
 }
 
@@ -123,6 +128,15 @@ pub(super) fn at_any_server<T, E: MayBeLost>(
     target: &Target,
     ask: &mut dyn FnMut(&mut dyn Connection) -> Result<T, E>,
 ) -> anyhow::Result<(Result<T, E>, String)> {
+    if let Target::File(path) = target
+        && !path.exists()
+    {
+        anyhow::bail!(
+            "there is no database {}\n  hint: --sql-import makes and fills it; or set `db_path` in section \
+             [database]",
+            path.display()
+        );
+    }
     let mut troubles = Vec::new();
     for at in 0..target.places() {
         if host.stopping() {
@@ -140,9 +154,5 @@ pub(super) fn at_any_server<T, E: MayBeLost>(
             }
         }
     }
-    anyhow::bail!("cannot reach the database: {}\n  hint: {UNREACHABLE}", troubles.join("; "))
+    anyhow::bail!("cannot reach the database: {}\n  hint: {}", troubles.join("; "), target.hint())
 }
-
-/// What to do about a database that cannot be reached.
-const UNREACHABLE: &str =
-    "check db_host, db_port, db_name, db_user and the password in section [database]";

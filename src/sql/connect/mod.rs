@@ -110,6 +110,19 @@ impl Target {
         }
     }
 
+    /// What to do if it cannot be reached.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::File(_) => {
+                "let the user this runs as write the file and its folder, or set `db_path` in section \
+                 [database]"
+            }
+            Self::Servers(..) => {
+                "check db_host, db_port, db_name, db_user and the password in section [database]"
+            }
+        }
+    }
+
     /// Place number `at`, for people.
     pub fn shown(&self, at: usize) -> String {
         match self {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection as Database, ErrorCode, OpenFlags, ToSql, params_from_iter};
 
@@ -10,7 +11,7 @@ use super::literals::{Literal, Rows};
 use super::{Connection, Sink, Trouble};
 
 /// How long another program may write before we give up for now.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// An open database.
 pub struct Sqlite {
@@ -21,7 +22,7 @@ pub struct Sqlite {
 impl Sqlite {
     /// Opens the database at `path`, which is made if there is none.
     pub fn open(path: &Path) -> Result<Self, Trouble> {
-        let lost = |what: String| Trouble::Lost(format!("{}: {what}", path.display()));
+        let lost = Trouble::Lost;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|error| lost(error.to_string()))?;
         }
@@ -39,7 +40,10 @@ impl Sqlite {
             database.pragma_update(None, "cache_size", -16_000)?;
             Ok(database)
         };
-        let database = open().map_err(|error| lost(error.to_string()))?;
+        let database = open().map_err(|error| match trouble(&error, "") {
+            Trouble::Busy(words) => Trouble::Busy(words),
+            other => lost(other.words().to_owned()),
+        })?;
         Ok(Self { database, path: path.to_owned() })
     }
 }
@@ -86,8 +90,14 @@ impl Connection for Sqlite {
     }
 
     fn query(&mut self, sql: &str, sink: &mut Sink<'_>) -> Result<(), Trouble> {
+        // A column that is not there is an error in what we ask, and no text in double quotes.
+        let quotes = DbConfig::SQLITE_DBCONFIG_DQS_DML;
+        let may_quote = |may| self.database.set_db_config(quotes, may);
         let mut run = || -> rusqlite::Result<()> {
-            let mut statement = self.database.prepare(sql)?;
+            let were = may_quote(false);
+            let statement = self.database.prepare(sql);
+            were.and_then(|_| may_quote(true))?;
+            let mut statement = statement?;
             let columns = statement.column_count();
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {

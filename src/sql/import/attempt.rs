@@ -163,8 +163,12 @@ impl Run<'_> {
             }
             Kind::Leaves => {
                 return broken(
-                    "it goes to another database: name the table as DATABASE.TABLE instead",
+                    "it goes to another database: put its rows into a file for that one, or name the table \
+                     as DATABASE.TABLE",
                 );
+            }
+            Kind::Configures => {
+                return broken("it changes how the database works, for other files too: remove it");
             }
             Kind::TalksToClient => {
                 return broken("it reads from the client, or writes to it: use INSERT");

@@ -1,12 +1,13 @@
 //! The files of SQL that wait in a folder, and whether they may be trusted.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::files;
 use crate::position::Stamp;
 use crate::untrusted::for_csv;
 
@@ -16,9 +17,6 @@ pub enum FolderError {
     /// Anybody could put statements there that would be run with our rights.
     #[error("{} can be written to by everybody: nothing there is trusted", .0.display())]
     WorldWritable(PathBuf),
-    /// A folder, a pipe or a device.
-    #[error("{} is not a regular file", .0.display())]
-    NotAFile(PathBuf),
     /// The system said no.
     #[error("cannot read {}: {source}", path.display())]
     Io {
@@ -40,8 +38,10 @@ impl FolderError {
                 "set `sql_export_dir` in section [database]; --sql-export makes the folder"
                     .to_owned(),
             ),
-            Self::Io { .. } => Some("let the user this runs as read it".to_owned()),
-            Self::NotAFile(_) => Some("move it away".to_owned()),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("let the user this runs as read it".to_owned())
+            }
+            Self::Io { .. } => Some("mend it, or move it away".to_owned()),
         }
     }
 }
@@ -55,13 +55,20 @@ pub struct SqlFile {
     pub name: String,
 }
 
-/// The files of `folder` whose names end in `.sql`, in the order of their names.
-pub fn files(folder: &Path) -> Result<Vec<SqlFile>, FolderError> {
-    let cannot = |source| FolderError::Io { path: folder.to_owned(), source };
-    let meta = std::fs::metadata(folder).map_err(cannot)?;
+/// Whether what is in `folder` may be trusted: not if everybody can put files there.
+pub fn check(folder: &Path) -> Result<(), FolderError> {
+    let meta = std::fs::metadata(folder);
+    let meta = meta.map_err(|source| FolderError::Io { path: folder.to_owned(), source })?;
     if meta.mode() & 0o002 != 0 {
         return Err(FolderError::WorldWritable(folder.to_owned()));
     }
+    Ok(())
+}
+
+/// The files of `folder` whose names end in `.sql`, in the order of their names.
+pub fn files(folder: &Path) -> Result<Vec<SqlFile>, FolderError> {
+    let cannot = |source| FolderError::Io { path: folder.to_owned(), source };
+    check(folder)?;
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(cannot)? {
         let name: OsString = entry.map_err(cannot)?.file_name();
@@ -82,14 +89,8 @@ pub fn files(folder: &Path) -> Result<Vec<SqlFile>, FolderError> {
 /// Opens a file if it may be trusted; what is checked is what is read.
 pub fn open(path: &Path) -> Result<(File, Stamp), FolderError> {
     let cannot = |source| FolderError::Io { path: path.to_owned(), source };
-    let mut options = OpenOptions::new();
-    // A pipe would wait for a writer.
-    let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = options.read(true).custom_flags(flags).open(path).map_err(cannot)?;
+    let file = files::open(path).map_err(cannot)?;
     let meta = file.metadata().map_err(cannot)?;
-    if !meta.is_file() {
-        return Err(FolderError::NotAFile(path.to_owned()));
-    }
     if meta.mode() & 0o002 != 0 {
         return Err(FolderError::WorldWritable(path.to_owned()));
     }

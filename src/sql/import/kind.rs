@@ -20,11 +20,17 @@ pub enum Kind {
     Rollback,
     /// It would end the transaction whatever it says otherwise.
     CommitsImplicitly,
+    /// It would change how the database works, for the files after it too.
+    Configures,
     /// It would go on in another database.
     Leaves,
     /// It reads from the client, or writes to it: rows after the statement, or a file.
     TalksToClient,
 }
+
+/// Settings of SQLite that the files of `sqlite3`'s `.dump` and of other programs begin with, and that
+/// change nothing here.
+const PRAGMAS: [&str; 4] = ["FOREIGN_KEYS", "DEFER_FOREIGN_KEYS", "ENCODING", "AUTO_VACUUM"];
 
 /// The kind of a statement without comments before it.
 pub fn kind(engine: Engine, text: &str) -> Kind {
@@ -51,6 +57,10 @@ pub fn kind(engine: Engine, text: &str) -> Kind {
         ("SET", _) if is_mysql && start.contains("AUTOCOMMIT") => Kind::CommitsImplicitly,
         ("SET", _) => Kind::Preparing,
         ("USE", _) => Kind::Leaves,
+        ("ATTACH" | "DETACH", _) if engine == Engine::Sqlite => Kind::Leaves,
+        ("PRAGMA", name) if engine == Engine::Sqlite && !PRAGMAS.contains(&name) => {
+            Kind::Configures
+        }
         ("COPY", _) if ["FROM STDIN", "TO STDOUT"].iter().any(|it| text.contains_words(it)) => {
             Kind::TalksToClient
         }
@@ -97,6 +107,9 @@ mod tests {
             (Engine::Sqlite, "END TRANSACTION", Kind::Commit),
             (Engine::Sqlite, "INSERT INTO t VALUES ('BEGIN')", Kind::Plain),
             (Engine::Sqlite, "CREATE TABLE x (a)", Kind::Plain),
+            (Engine::Sqlite, "ATTACH 'x' AS y", Kind::Leaves),
+            (Engine::Sqlite, "PRAGMA foreign_keys=OFF", Kind::Plain),
+            (Engine::Sqlite, "pragma main.query_only = 1", Kind::Configures),
             (Engine::Postgresql, "COMMIT AND CHAIN", Kind::Commit),
             (Engine::Postgresql, "PREPARE TRANSACTION 'x'", Kind::Rollback),
             (Engine::Postgresql, "COMMIT PREPARED 'x'", Kind::Rollback),

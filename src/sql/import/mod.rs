@@ -71,6 +71,9 @@ pub enum ImportError {
     /// The database cannot do its work.
     #[error("the database cannot take rows: {0}")]
     Unable(String),
+    /// Another program is writing to the file of SQLite.
+    #[error("another program is writing to {0}")]
+    Busy(String),
     /// A file cannot be read any more.
     #[error("cannot read {name}: {source}")]
     Io {
@@ -126,6 +129,9 @@ impl<'t> Importer<'t> {
             match asked {
                 Ok(()) => return Ok(found),
                 Err(Trouble::Unable(words)) => return Err(ImportError::Unable(words)),
+                Err(Trouble::Busy(_)) if engine == Engine::Sqlite => {
+                    return Err(ImportError::Busy(self.target.shown(0)));
+                }
                 Err(trouble) => self.recover(trouble, &mut tries).map_err(ImportError::Table)?,
             }
         }
@@ -178,6 +184,11 @@ impl<'t> Importer<'t> {
                 }
             };
             let lost = matches!(trouble, Trouble::Lost(_));
+            if self.engine == Engine::Sqlite && matches!(trouble, Trouble::Busy(_)) {
+                // It has waited already.
+                self.roll_back();
+                return Err(ImportError::Busy(self.target.shown(0)));
+            }
             if let Err(what) = self.recover(trouble, &mut tries) {
                 // It is no fault of the file's if no server can be written to.
                 return if lost {
@@ -270,6 +281,9 @@ impl<'t> Importer<'t> {
                         return Err(ImportError::Table(words));
                     }
                     Err(Trouble::Unable(words)) => return Err(ImportError::Unable(words)),
+                    Err(Trouble::Busy(_)) if self.engine == Engine::Sqlite => {
+                        return Err(ImportError::Busy(self.target.shown(at)));
+                    }
                     Err(trouble) => {
                         let place = self.target.shown(at);
                         log::debug!("{place}: {}", trouble.words());

@@ -83,6 +83,10 @@ impl<R: Read> Script<R> {
                 let line = line + memchr::memchr_iter(b'\n', before).count() as u64;
                 ScriptError::Wrong(line, "it is not UTF-8 text".to_owned())
             })?;
+            if let Some(at) = text.find('\0') {
+                let line = line + text.get(..at).unwrap_or_default().matches('\n').count() as u64;
+                return Err(ScriptError::Wrong(line, "it holds a NUL byte: remove it".to_owned()));
+            }
             let text = text.trim_end().to_owned();
             self.advance_to((end + 1).min(self.buffer.len()));
             if !text.is_empty() {
