@@ -14,6 +14,9 @@ pub mod origin;
 pub mod position;
 pub mod untrusted;
 pub mod host;
+pub mod files;
+pub mod programs;
+pub mod account;
 
 pub mod source;
 pub mod parse;

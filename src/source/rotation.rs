@@ -122,6 +122,14 @@ pub fn plan_stream(stream: file::Stream, known: Vec<Generation>) -> Plan {
     Plan { readings: vec![reading], ..Plan::default() }
 }
 
+/// The rotations beside `log` that exist, oldest first, and what could not be looked at.
+pub fn beside(log: &Path) -> (Vec<PathBuf>, Vec<SourceError>) {
+    let mut errors = Vec::new();
+    let mut found = list(log, &[], &mut errors);
+    found.retain(|file| file.place.age != Age::Live);
+    (found.into_iter().map(|file| file.path).collect(), errors)
+}
+
 /// The log and its rotations that exist, oldest first, each file once.
 fn list(log: &Path, known: &[Generation], errors: &mut Vec<SourceError>) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();

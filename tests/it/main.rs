@@ -25,6 +25,7 @@ mod enrichment;
 mod ipinfo;
 mod mail;
 mod sentinel;
+mod service_user;
 mod anonymize;
 mod snapshots;
 mod stories;
