@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod exit;
 pub mod pipeline;
+pub mod doctor;
 
 pub mod event;
 pub mod figures;

@@ -1,4 +1,4 @@
-//! Asks other programs of this machine, for a bounded time, and with nothing of our environment.
+//! Asks other programs, for a bounded time, and those of this machine with nothing of our environment.
 //!
 //! No thread waits for them: one that becomes another user must be the only one of its process.
 
@@ -30,13 +30,14 @@ pub fn ask(words: &[&str], time: Duration) -> io::Result<Answer> {
     let (program, arguments) = words.split_first().ok_or(ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
     command.args(arguments).env_clear().env("PATH", PATH).env("LC_ALL", "C").env("TZ", "UTC");
+    command.current_dir("/").stderr(Stdio::null());
     run(command, time)
 }
 
 /// Runs `command` and waits at most `time`; what is late is ended.
 pub fn run(mut command: Command, time: Duration) -> io::Result<Answer> {
     let end = Instant::now() + time;
-    command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn()?;
     let heard = hear(&mut child, end);
     if heard.is_err() {

@@ -3,6 +3,7 @@
 mod anonymize;
 pub mod args;
 mod archive;
+mod doctor;
 mod explain;
 mod extract;
 mod ipinfo;
@@ -51,6 +52,7 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
     }
     match &args.command {
         Some(Command::Explain(explain)) => explain::run(host, explain),
+        Some(Command::Doctor(doctor)) => doctor::run(host, &args, doctor),
         Some(Command::Anonymize(anonymize)) => anonymize::run(host, &args, anonymize),
         Some(Command::Ipinfo(ipinfo)) => {
             let loaded = config::load_or_default(args.config.as_deref(), &args.set);

@@ -65,11 +65,16 @@ pub fn load_or_default(file: Option<&Path>, settings: &[String]) -> Loaded {
     load_with(file, settings, true)
 }
 
+/// The file that is read: `file`, or the first default path that exists.
+pub fn path(file: Option<&Path>) -> Option<PathBuf> {
+    let found = DEFAULT_PATHS.iter().map(Path::new).find(|path| path.exists());
+    file.or(found).map(Path::to_owned)
+}
+
 fn load_with(file: Option<&Path>, settings: &[String], may_be_absent: bool) -> Loaded {
     let mut reader = Reader::default();
-    let found = DEFAULT_PATHS.iter().map(Path::new).find(|path| path.exists());
-    match file.or(found) {
-        Some(path) => reader.read_file(path),
+    match path(file) {
+        Some(path) => reader.read_file(&path),
         None if !may_be_absent => reader.mistakes.push(Note {
             place: DEFAULT_PATHS.join(" and "),
             what: "no configuration file".to_owned(),

@@ -11,6 +11,7 @@ pub mod exported;
 mod figures;
 pub mod legacy;
 pub mod lock;
+pub mod look;
 mod origins;
 pub mod outbox;
 mod rows;
