@@ -153,8 +153,8 @@ fn name_in(file: &str, number: u32) -> String {
     name.unwrap_or(number)
 }
 
-/// What lets the user of this process write the file at `path`, if that, or its folder, is somebody
-/// else's: often root's, who once ran this program. A sentence with the command.
+/// What lets the file at `path` be written, if that, or its folder, is somebody else's: root's, who once
+/// ran this program, or that of the user whose runs are. A sentence with the command.
 pub fn ownership_cure(path: &Path) -> Option<String> {
     let own = rustix::process::geteuid();
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty())?;
@@ -168,16 +168,23 @@ pub fn ownership_cure(path: &Path) -> Option<String> {
     if own.is_root() || owner == own.as_raw() {
         return None;
     }
+    let whose = format!("{} belongs to user {}", blamed.display(), user_name(owner));
+    if owner != 0 {
+        return Some(format!(
+            "{whose}: run it as that user: `sudo -u {} maillogsentinel`",
+            user_name(owner)
+        ));
+    }
     let user = own_name();
     let command = if blamed != path && blamed != parent {
         format!("sudo install -d -o {user} -m 750 {}", quoted(parent))
-    } else if blamed == parent && owner == 0 && parent.components().count() <= 3 {
+    } else if blamed == parent && parent.components().count() <= 3 {
         // To give /var/log to one user would take it away from others.
         format!("sudo install -o {user} -m 640 /dev/null {}", quoted(path))
     } else {
         format!("sudo chown {user} {}", quoted(blamed))
     };
-    Some(format!("{} belongs to user {}: `{command}`", blamed.display(), user_name(owner)))
+    Some(format!("{whose}: `{command}`"))
 }
 
 /// The same for files in the folder `path`, which may not be there.

@@ -83,23 +83,24 @@ pub fn damage(database: &Connection, patience: Duration) -> rusqlite::Result<Opt
             handle.interrupt();
         }
     });
-    let check = || -> rusqlite::Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut check = || -> rusqlite::Result<()> {
         let mut statement = database.prepare("PRAGMA quick_check(5)")?;
-        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-        rows.collect()
+        for line in statement.query_map([], |row| row.get::<_, String>(0))? {
+            found.push(line?);
+        }
+        Ok(())
     };
-    let found = check();
+    let checked = check();
     drop(done);
-    match found {
-        Ok(mut found) => {
-            found.retain(|line| line != "ok");
-            Ok(Some(found))
-        }
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
-            Ok(None)
-        }
-        Err(error) => Err(error),
+    found.retain(|line| line != "ok");
+    match checked.as_ref().map_err(rusqlite::Error::sqlite_error_code) {
+        Err(Some(ErrorCode::OperationInterrupted)) => return Ok(None),
+        // It may fail over what it has just told.
+        Err(Some(ErrorCode::DatabaseCorrupt)) if !found.is_empty() => {}
+        _ => checked?,
     }
+    Ok(Some(found))
 }
 
 /// Opens the database at `path`; `None` if that cannot be done without a trace.

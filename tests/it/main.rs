@@ -18,6 +18,7 @@ mod smtp;
 mod command_line;
 mod corpus;
 mod docs;
+mod doctor;
 mod report;
 mod reset;
 mod sql;

@@ -24,7 +24,7 @@ fn with_accounts(name: &str, account: &str, body: impl FnOnce()) {
     in_own_mounts(name, || {
         let folder = tempfile::tempdir().unwrap();
         let passwd = format!(
-            "root:x:0:0:root:/root:/bin/sh\n{account}:x:{USER}:{GROUP}::/nonexistent:/bin/false\n"
+            "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n{account}:x:{USER}:{GROUP}::/nonexistent:/bin/false\n"
         );
         let group =
             format!("root:x:0:\nadm:x:4:syslog,{account}\nnews:x:9:\n{account}:x:{GROUP}:\n");
