@@ -16,7 +16,7 @@ use crate::anonymize::Kind;
     disable_version_flag = true,
     max_term_width = 100,
     after_help = "Exit status: 0 done, 1 failed, 2 bad command line, 75 another run is at work, \
-                  78 bad configuration."
+                  78 bad configuration; of doctor: 0, 1 warnings, 2 errors."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag of the command line")]
 pub struct Args {

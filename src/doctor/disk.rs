@@ -45,14 +45,16 @@ fn room(folder: &Path, told: &Told) {
     let told_bytes = format!("{path}: {} MiB are free", grouped(bytes / MIB));
     match bytes {
         ..NONE => told.error(&told_bytes, CURE),
-        ..LITTLE => told.warning(&told_bytes, CURE),
+        NONE..LITTLE => told.warning(&told_bytes, CURE),
         _ => told.ok(&told_bytes),
     }
     let Some(files) = files else { return };
     let what = format!("{path}: {} more files can be made", grouped(files));
     match files {
         ..NO_FILES => told.error(&what, "remove files on that disk (`df -i` tells of it)"),
-        ..FEW_FILES => told.warning(&what, "remove files on that disk (`df -i` tells of it)"),
+        NO_FILES..FEW_FILES => {
+            told.warning(&what, "remove files on that disk (`df -i` tells of it)");
+        }
         _ => {}
     }
 }

@@ -81,9 +81,10 @@ fn can_change(folder: &Path, key: &str, told: &Told) -> bool {
     if is_writable(existing) {
         return true;
     }
-    let what = match existing == folder {
-        true => format!("user {} cannot make files in {path} (`{key}`)", own_name()),
-        false => format!("{path} (`{key}`) is not there, and user {} cannot make it", own_name()),
+    let what = if existing == folder {
+        format!("user {} cannot make files in {path} (`{key}`)", own_name())
+    } else {
+        format!("{path} (`{key}`) is not there, and user {} cannot make it", own_name())
     };
     told.error(&what, folder_cure(folder).as_deref().unwrap_or(ELSE));
     false

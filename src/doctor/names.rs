@@ -16,14 +16,11 @@ pub(super) fn check(scene: &Scene, told: &Told) {
     let Some(dns) = &scene.config.dns else {
         return told.ok("not asked: `enabled` in section [dns] is false");
     };
-    let configured = dns.nameservers.is_some();
     let servers = dns.nameservers.clone().unwrap_or_else(system_servers);
-    let (silent, cure) = match configured {
-        true => ("", "check `nameservers` in section [dns]"),
-        false => (
-            " of /etc/resolv.conf",
-            "check /etc/resolv.conf, or set `nameservers` in section [dns]",
-        ),
+    let (of, cure) = if dns.nameservers.is_some() {
+        ("", "check `nameservers` in section [dns]")
+    } else {
+        (" of /etc/resolv.conf", "check that file, or set `nameservers` in section [dns]")
     };
     std::thread::scope(|scope| {
         let asked: Vec<_> = servers
@@ -41,7 +38,7 @@ pub(super) fn check(scene: &Scene, told: &Told) {
             match thread.join() {
                 Ok(Some(took)) => told.ok(&format!("{server} answers in {} ms", took.as_millis())),
                 Ok(None) => {
-                    told.warning(&format!("{server}{silent} does not answer, or fails"), cure);
+                    told.warning(&format!("{server}{of} does not answer, or fails"), cure);
                 }
                 Err(_) => told.unknown(&format!("{server} could not be asked")),
             }

@@ -49,9 +49,10 @@ fn tell(health: &Health, name: &str, told: &Told) {
             "install that version again",
         );
     }
-    let old = match schema == current {
-        true => String::new(),
-        false => format!(", of schema {schema}, which the next run brings to {current}"),
+    let old = if schema == current {
+        String::new()
+    } else {
+        format!(", of schema {schema}, which the next run brings to {current}")
     };
     let holds = format!("{name}: {} failed logins{old}", grouped(health.failures.unsigned_abs()));
     match health.damage.as_deref() {

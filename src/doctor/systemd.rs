@@ -13,7 +13,7 @@ use crate::programs;
 /// How long it may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Whether this machine was booted with it, sd_booted(3).
+/// Whether this machine was booted with it, by what `sd_booted(3)` looks for.
 pub(super) fn runs() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }

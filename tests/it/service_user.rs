@@ -128,14 +128,17 @@ fn status(mut command: Command) -> String {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let status = loop {
-        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let read = || fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    loop {
+        let status = read();
         let dropped =
             status.contains("NoNewPrivs:\t1") && status.contains("CapPrm:\t0000000000000000");
-        if dropped || child.try_wait().unwrap().is_some() {
-            break status;
+        if dropped || status.contains("State:\tZ") {
+            break;
         }
-    };
+    }
+    // Its lines are not all of one moment: the first ones may be from before.
+    let status = read();
     let _ = child.kill();
     child.wait().unwrap();
     status
