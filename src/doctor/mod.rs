@@ -136,16 +136,16 @@ impl Scene {
 /// A group of checks.
 pub type Check = fn(&Scene, &Told);
 
-/// What only the user who called us can tell: modes, whoever owns the files.
-pub const CALLERS: [(&str, Check); 1] = [("secrets", secrets::check)];
+/// What the user who called us can tell best: modes, whoever owns the files; and what systemd says, which
+/// root can ask without a message bus.
+pub const CALLERS: [(&str, Check); 3] =
+    [("secrets", secrets::check), ("clock", clock::check), ("timers", timers::check)];
 
 /// What is to be told by the user whose runs they are.
-pub const RUNS: [(&str, Check); 11] = [
+pub const RUNS: [(&str, Check); 9] = [
     ("folders", folders::check),
     ("disk", disk::check),
     ("sources", sources::check),
-    ("clock", clock::check),
-    ("timers", timers::check),
     ("lock", lock::check),
     ("records", records::check),
     ("addresses", addresses::check),
@@ -178,18 +178,21 @@ fn start(scene: &Arc<Scene>, about: &'static str, check: Check) -> Started {
 /// What a group has found, and how it ended if not well.
 fn wait(about: &str, (findings, thread): Started, end: Instant) -> Vec<Finding> {
     let mut found = Vec::new();
-    let ended = |what: &str| Finding {
+    let ended = |what: &str, cure: &str| Finding {
         level: Level::Error,
         about: about.to_owned(),
         what: what.to_owned(),
-        cure: None,
+        cure: Some(cure.to_owned()),
     };
     loop {
         match findings.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(finding) => found.push(finding),
             Err(RecvTimeoutError::Timeout) => {
                 let seconds = PATIENCE.as_secs();
-                found.push(ended(&format!("the rest was not told within {seconds} seconds")));
+                found.push(ended(
+                    &format!("the rest was not told within {seconds} seconds"),
+                    "see what hangs: a file server that is gone, a name that nobody resolves?",
+                ));
                 return found;
             }
             Err(RecvTimeoutError::Disconnected) => break,
@@ -197,8 +200,13 @@ fn wait(about: &str, (findings, thread): Started, end: Instant) -> Vec<Finding> 
     }
     match thread.map(JoinHandle::join) {
         Ok(Ok(())) => {}
-        Ok(Err(_)) => found.push(ended("this check failed by itself, a mistake of this program's")),
-        Err(error) => found.push(ended(&format!("this check cannot be started: {error}"))),
+        Ok(Err(_)) => found.push(ended(
+            "this check failed by itself, which is a mistake of this program's",
+            "please report it, with what stands above",
+        )),
+        Err(error) => {
+            found.push(ended(&format!("this check cannot be started: {error}"), "see `ulimit -u`"));
+        }
     }
     found
 }
@@ -255,13 +263,17 @@ mod tests {
             ("works", |_, told| told.warning("a\x1b[2J", "b\nc")),
         ];
         let scene = Arc::new(scene);
-        let end = Instant::now() + Duration::from_millis(300);
-        let started = checks.map(|(about, check)| (about, start(&scene, about, check)));
-        let found = started.map(|(about, started)| wait(about, started, end));
+        let found = checks.map(|(about, check)| {
+            let started = start(&scene, about, check);
+            // Of the one that hangs, what it says at first is all there is.
+            let first = (about == "hangs").then(|| started.0.recv().unwrap());
+            let time = if first.is_some() { Duration::ZERO } else { PATIENCE };
+            first.into_iter().chain(wait(about, started, Instant::now() + time)).collect::<Vec<_>>()
+        });
         let whats = found.map(|found| found.into_iter().map(|it| it.what).collect::<Vec<_>>());
         assert_eq!(
             whats[0],
-            ["before", "this check failed by itself, a mistake of this program's"]
+            ["before", "this check failed by itself, which is a mistake of this program's"]
         );
         assert_eq!(whats[1], ["before", "the rest was not told within 60 seconds"]);
         assert_eq!(whats[2], ["a\\x1b[2J"]);

@@ -2,6 +2,7 @@
 //! its table.
 
 use std::path::Path;
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use super::{Level, Scene, Told, shown};
@@ -11,6 +12,8 @@ use crate::sql::connect::{Connection, Target, Trouble};
 use crate::sql::{Engine, Layout, mapping};
 use crate::store::look;
 
+/// How long a server may take to let us in.
+const ANSWER: Duration = Duration::from_secs(15);
 /// How long the search for damage may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -77,27 +80,77 @@ fn file(path: &Path, layout: &Layout, told: &Told) {
 
 /// Each of them, for an import may come to need it; rights by the first that answers.
 fn servers(database: &Database, target: &Target, layout: &Layout, told: &Told) {
-    let mut first = None;
-    let mut silent = Vec::new();
-    for at in 0..target.places() {
-        let place = database.shown(&target.shown(at));
-        match target.connect(database.engine, at) {
-            Ok(connection) => {
+    let engine = database.engine;
+    let places: Vec<_> = (0..target.places())
+        .map(|at| {
+            let place = database.shown(&target.shown(at));
+            let target = target.clone();
+            let login = in_background(move || target.connect(engine, at).map(drop));
+            (at, place, login)
+        })
+        .collect();
+    let (mut first, mut silent) = (None, Vec::new());
+    for (at, place, login) in places {
+        match answer(&login) {
+            Ok(()) => {
                 told.ok(&format!("{place} takes the login"));
-                first.get_or_insert((place, connection));
+                first.get_or_insert((at, place));
             }
-            Err(trouble) => silent.push(format!("cannot use {place}: {}", trouble.words())),
+            Err(words) => silent.push(format!("cannot use {place}: {words}")),
         }
     }
     let level = if first.is_some() { Level::Warning } else { Level::Error };
     for what in &silent {
         told.refusal(level, what, Some(SERVER));
     }
-    if let Some((place, mut connection)) = first
-        && let Err(trouble) = rights(database.engine, &mut *connection, layout, (&place, told))
-    {
-        let what = format!("{place} does not tell what may be done there: {}", trouble.words());
-        told.warning(&what, SERVER);
+    let Some((at, place)) = first else { return };
+    let (target, asked_for) = (target.clone(), layout.clone());
+    let asked =
+        in_background(move || rights(engine, &mut *target.connect(engine, at)?, &asked_for));
+    let table = &layout.table;
+    let absent = format!("{place} has no table {table} yet; an import makes it");
+    match answer(&asked) {
+        Ok(Rights::Enough) => {
+            told.ok(&format!("{place}: rows can be read and inserted in {table}"));
+        }
+        Ok(Rights::NoTable { may_make: true }) => told.ok(&absent),
+        Ok(Rights::NoTable { may_make: false }) => {
+            told.error(&format!("{absent}, and may not"), "grant CREATE on its schema to db_user");
+        }
+        Ok(Rights::Missing(words)) => told.error(
+            &format!("{place}: rows cannot be read and inserted in {table}: {words}"),
+            "grant SELECT, INSERT and UPDATE on it to db_user (docs/fleet.md), or set another table_name",
+        ),
+        Err(words) => {
+            told.warning(&format!("{place} does not tell what may be done there: {words}"), SERVER);
+        }
+    }
+}
+
+/// What may be done with the table.
+enum Rights {
+    Enough,
+    NoTable {
+        may_make: bool,
+    },
+    /// In the server's words.
+    Missing(String),
+}
+
+/// Asks in a thread of its own: the clients of databases wait without end for some answers.
+fn in_background<T: Send + 'static>(
+    ask: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
+) -> Receiver<Result<T, Trouble>> {
+    let (sender, answer) = mpsc::channel();
+    std::thread::spawn(move || sender.send(ask()));
+    answer
+}
+
+/// What was answered; the server's words if it has said no, or nothing in time.
+fn answer<T>(asked: &Receiver<Result<T, Trouble>>) -> Result<T, String> {
+    match asked.recv_timeout(ANSWER) {
+        Ok(answer) => answer.map_err(|trouble| trouble.words().to_owned()),
+        Err(_) => Err(format!("it does not answer within {} seconds", ANSWER.as_secs())),
     }
 }
 
@@ -105,19 +158,12 @@ fn rights(
     engine: Engine,
     connection: &mut dyn Connection,
     layout: &Layout,
-    (place, told): (&str, &Told),
-) -> Result<(), Trouble> {
+) -> Result<Rights, Trouble> {
     let table = &layout.table;
     if first(connection, &existence(engine, table))?.is_none() {
-        let what = format!("{place} has no table {table} yet; an import makes it");
-        let may_not = engine == Engine::Postgresql
-            && first(connection, &creation(engine, table))?.as_deref() == Some("no");
-        if may_not {
-            told.error(&format!("{what}, and may not"), "grant CREATE on its schema to db_user");
-        } else {
-            told.ok(&what);
-        }
-        return Ok(());
+        let may_make = engine != Engine::Postgresql
+            || first(connection, &creation(engine, table))?.as_deref() != Some("no");
+        return Ok(Rights::NoTable { may_make });
     }
     // Servers look at the rights to a statement when they plan it, and plan it here only.
     let columns = layout.columns.iter().map(|column| engine.identifier(&column.name));
@@ -126,14 +172,10 @@ fn rights(
     let plan =
         format!("EXPLAIN INSERT INTO {name} ({columns}) SELECT {columns} FROM {name} WHERE 1 = 0");
     match connection.query(&plan, &mut |_| {}) {
-        Ok(()) => told.ok(&format!("{place}: rows can be read and inserted in {table}")),
-        Err(Trouble::Refused { words, .. }) => told.error(
-            &format!("{place}: rows cannot be read and inserted in {table}: {words}"),
-            "grant SELECT, INSERT and UPDATE on it to db_user (docs/fleet.md), or set another table_name",
-        ),
-        Err(other) => return Err(other),
+        Ok(()) => Ok(Rights::Enough),
+        Err(Trouble::Refused { words, .. }) => Ok(Rights::Missing(words)),
+        Err(other) => Err(other),
     }
-    Ok(())
 }
 
 /// The first text that `sql` gives.
