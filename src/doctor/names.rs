@@ -36,22 +36,25 @@ pub(super) fn check(scene: &Scene, told: &Told) {
             .collect();
         for (server, thread) in asked {
             match thread.join() {
-                Ok(Some(took)) => told.ok(&format!("{server} answers in {} ms", took.as_millis())),
-                Ok(None) => {
-                    told.warning(&format!("{server}{of} does not answer, or fails"), cure);
-                }
+                Ok(Ok(took)) => told.ok(&format!("{server} answers in {} ms", took.as_millis())),
+                Ok(Err(what)) => told.warning(&format!("{server}{of} {what}"), cure),
                 Err(_) => told.unknown(&format!("{server} could not be asked")),
             }
         }
     });
 }
 
-/// How long an answer took; `None` if the server fails, refuses or is silent.
-fn ask(settings: Settings) -> Option<Duration> {
+/// How long an answer took, or what the server does instead.
+fn ask(settings: Settings) -> Result<Duration, &'static str> {
     let started = Instant::now();
     let answers = Resolver::new(settings).look_up(&[ASKED], started + PATIENCE, &|| false);
-    let answer = answers.first()?;
-    let said =
-        answer.settled && !matches!(answer.outcome, ReverseDns::ServerFailed | ReverseDns::Refused);
-    said.then(|| started.elapsed())
+    match answers.first() {
+        Some(answer) if answer.outcome == ReverseDns::Refused => {
+            Err("refuses to look up names for us")
+        }
+        Some(answer) if answer.settled && answer.outcome != ReverseDns::ServerFailed => {
+            Ok(started.elapsed())
+        }
+        _ => Err("does not answer, or fails"),
+    }
 }

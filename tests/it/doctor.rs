@@ -13,6 +13,7 @@ use rustix::fs::{CWD, FileType, FlockOperation, flock, mknodat};
 use serde_json::Value;
 
 use crate::disk_full::mount;
+use crate::dnsmasq::Dnsmasq;
 use crate::sentinel::{Ran, Sentinel, failure};
 use crate::service_user::{GROUP, USER, scene as service, with_account};
 use crate::smtp::Smtp;
@@ -23,7 +24,7 @@ const CSV: &str = "work/maillogsentinel.csv";
 /// The present, less so many hours, as a stamp of a log line.
 fn hours_ago(hours: i64) -> String {
     let time = Timestamp::now().checked_sub(Span::new().hours(hours)).unwrap();
-    time.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// All is well, and a run was: the configuration and a mail server that takes reports.
@@ -50,18 +51,18 @@ fn healthy(server: &Smtp) -> Sentinel {
 }
 
 /// Path, mode, owner, size, and times of change of all that is there.
-fn tree(folder: &Path) -> Vec<(PathBuf, u32, u32, u64, (i64, i64), (i64, i64))> {
+fn tree(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
-            let meta = entry.path().symlink_metadata().unwrap();
-            if meta.is_dir() {
+            let it = entry.path().symlink_metadata().unwrap();
+            if it.is_dir() {
                 folders.push(entry.path());
             }
-            let modified = (meta.mtime(), meta.mtime_nsec());
-            let changed = (meta.ctime(), meta.ctime_nsec());
-            found.push((entry.path(), meta.mode(), meta.uid(), meta.size(), modified, changed));
+            let times = [it.mtime(), it.mtime_nsec(), it.ctime(), it.ctime_nsec()];
+            let (path, mode, owner, size) = (entry.path(), it.mode(), it.uid(), it.size());
+            found.push(format!("{} {mode:o} {owner} {size} {times:?}", path.display()));
         }
     }
     found.sort();
@@ -191,85 +192,94 @@ fn a_test_message_is_sent_if_asked_for() {
     });
 }
 
+/// Makes trouble of common kinds.
+fn mode(name: &'static str, mode: u32) -> impl Fn(Sentinel) -> Sentinel {
+    move |sentinel| {
+        shut(&sentinel, name, mode);
+        sentinel
+    }
+}
+
+fn owner(name: &'static str, user: u32, group: u32) -> impl Fn(Sentinel) -> Sentinel {
+    move |sentinel| {
+        chown(sentinel.path(name), Some(user), Some(group)).unwrap();
+        sentinel
+    }
+}
+
+fn content(name: &'static str, bytes: impl AsRef<[u8]>) -> impl Fn(Sentinel) -> Sentinel {
+    move |sentinel| sentinel.file(name, &bytes)
+}
+
+fn pipe_at(name: &'static str) -> impl Fn(Sentinel) -> Sentinel {
+    move |sentinel| {
+        pipe(&sentinel.path(name));
+        sentinel
+    }
+}
+
+fn set(setting: impl Into<String>) -> impl Fn(Sentinel) -> Sentinel {
+    let setting = setting.into();
+    move |sentinel| sentinel.set(setting.clone())
+}
+
+fn added(text: &'static str) -> impl Fn(Sentinel) -> Sentinel {
+    move |sentinel| {
+        sentinel.append("maillogsentinel.conf", text);
+        sentinel
+    }
+}
+
 #[test]
 fn what_is_wrong_with_the_configuration_is_told() {
     with_account("doctor::what_is_wrong_with_the_configuration_is_told", || {
-        let add = |text: &'static str| {
-            move |sentinel: Sentinel| {
-                sentinel.append("maillogsentinel.conf", text);
-                sentinel
-            }
-        };
+        let conf = "maillogsentinel.conf";
         let exposed = |sentinel: Sentinel| {
-            sentinel.append("maillogsentinel.conf", "[report]\nsmtp_password = hunter2\n");
-            shut(&sentinel, "maillogsentinel.conf", 0o644);
-            sentinel
+            mode(conf, 0o644)(added("[report]\nsmtp_password = hunter2\n")(sentinel))
         };
         let secret = |sentinel: Sentinel| {
             let path = sentinel.path("se cret");
-            let sentinel = sentinel.file("se cret", "x\n");
             let setting = format!("report.smtp_password_file={}", path.display());
-            sentinel.set(setting)
+            sentinel.file("se cret", "x\n").set(setting)
         };
-        let changeable = |sentinel: Sentinel| {
-            shut(&sentinel, "maillogsentinel.conf", 0o642);
-            sentinel
-        };
-        let private = |sentinel: Sentinel| {
-            shut(&sentinel, "maillogsentinel.conf", 0o600);
-            sentinel
-        };
-        let dovecot = |sentinel: Sentinel| sentinel.set("detect.services=postfix, dovecot");
-        let journal = |sentinel: Sentinel| sentinel.set("paths.mail_log=journal");
-        let gives_away = |sentinel: Sentinel| {
-            chown(sentinel.path("maillogsentinel.conf"), Some(USER), None).unwrap();
-            sentinel
-        };
+        let what = ": the file holds a password and others can read it";
         troubles(
             "error",
             &[
+                (&exposed, "configuration", &format!("{conf}{what}"), "chmod o-r "),
+                (&secret, "secrets", &format!("se cret{what}"), "chmod o-r '/"),
+                (&mode(conf, 0o642), "secrets", "everybody can change ", "chmod o-w "),
                 (
-                    &exposed,
-                    "configuration",
-                    "maillogsentinel.conf: the file holds a password and others can read it",
-                    "chmod o-r ",
-                ),
-                (
-                    &secret,
-                    "secrets",
-                    "se cret: the file holds a password and others",
-                    "chmod o-r '/",
-                ),
-                (&changeable, "secrets", "everybody can change ", "chmod o-w "),
-                (
-                    &private,
+                    &mode(conf, 0o600),
                     "folders",
-                    "user maillogsentinel cannot read the configuration, /",
+                    "cannot read the configuration, /",
                     "chgrp maillogsentinel /",
                 ),
-                (&journal, "sources", "`mail_log = journal` is not built yet", "install rsyslog"),
+                (
+                    &set("paths.mail_log=journal"),
+                    "sources",
+                    "`mail_log = journal` is not built",
+                    "rsyslog",
+                ),
             ],
         );
+        let typo = added("[detect]\nservises = x\n");
+        let dovecot = set("detect.services=postfix, dovecot");
         troubles(
             "warning",
             &[
-                (
-                    &add("[detect]\nservises = x\n"),
-                    "configuration",
-                    "unknown key `servises`",
-                    "`services`",
-                ),
+                (&typo, "configuration", "unknown key `servises`", "`services`"),
                 (
                     &dovecot,
                     "configuration",
                     "Dovecot's own logins are not read yet",
                     "nothing needs",
                 ),
-                (&gives_away, "secrets", "runs can change ", "chown root "),
+                (&owner(conf, USER, GROUP), "secrets", "runs can change ", "chown root "),
             ],
         );
         let sentinel = healthy(&Smtp::new(&[]));
-        sentinel.append("maillogsentinel.conf", "[report]\nsmtp_port = x\n[nonsense\n");
+        sentinel.append(conf, "[report]\nsmtp_port = x\n[nonsense\n");
         let ran = doctor(&sentinel, &[]).exits(2).prints("2 errors, 0 warnings; ");
         finding(&ran, "error   configuration: ", "maillogsentinel.conf:16: `smtp_port`");
         finding(&ran, "unknown configuration: ", "nothing else can be checked");
@@ -283,41 +293,28 @@ fn what_is_wrong_with_a_log_is_told() {
             fs::remove_file(sentinel.path("mail.log")).unwrap();
             sentinel
         };
-        let a_pipe = |sentinel: Sentinel| {
-            pipe(&sentinel.path("mail.log"));
-            sentinel
-        };
-        let closed = |sentinel: Sentinel| {
-            chown(sentinel.path("mail.log"), None, Some(9)).unwrap();
-            sentinel
-        };
-        let line = |stamp: String| {
-            move |sentinel: Sentinel| sentinel.file("mail.log", failure(&stamp, "198.18.7.9", "a"))
-        };
-        let nonsense = |sentinel: Sentinel| sentinel.file("mail.log", "nonsense\n".repeat(50_000));
-        let empty = |sentinel: Sentinel| sentinel.file("mail.log", "");
         let renamed = |sentinel: Sentinel| {
             fs::rename(sentinel.path("mail.log"), sentinel.path("mail.log.1")).unwrap();
             sentinel
         };
         let still_written = |sentinel: Sentinel| {
             fs::copy(sentinel.path("mail.log"), sentinel.path("mail.log.1")).unwrap();
-            chown(sentinel.path("mail.log.1"), None, Some(4)).unwrap();
-            let earlier = format!("{}Z", hours_ago(1).trim_end_matches("+00:00"));
-            sentinel.set_time("mail.log", &earlier);
-            sentinel
+            sentinel.set_time("mail.log", &hours_ago(1));
+            owner("mail.log.1", 0, 4)(sentinel)
         };
         let closed_rotation = |sentinel: Sentinel| {
-            let sentinel = sentinel.file("mail.log.1", "x\n");
-            shut(&sentinel, "mail.log.1", 0o600);
+            let sentinel = mode("mail.log.1", 0o600)(sentinel.file("mail.log.1", "x\n"));
             sentinel.set_time("mail.log.1", "2026-01-01T00:00:00Z");
             sentinel
         };
+        let line = |hours| content("mail.log", failure(&hours_ago(hours), "198.18.7.9", "a"));
+        let nonsense = content("mail.log", "nonsense\n".repeat(50_000));
+        let closed = owner("mail.log", 0, 9);
         troubles(
             "error",
             &[
                 (&missing, "sources", "mail.log does not exist", "set `mail_log`"),
-                (&a_pipe, "sources", "mail.log is not a regular file", "takes files"),
+                (&pipe_at("mail.log"), "sources", "mail.log is not a regular file", "takes files"),
                 (
                     &closed,
                     "sources",
@@ -325,7 +322,7 @@ fn what_is_wrong_with_a_log_is_told() {
                     "usermod -aG news maillogsentinel",
                 ),
                 (&nonsense, "sources", "is not a mail log", "explain"),
-                (&empty, "sources", "is empty", "nothing was ever logged"),
+                (&content("mail.log", ""), "sources", "is empty", "nothing was ever logged"),
                 (&renamed, "sources", "is not there, only /", "systemctl status postfix"),
                 (&closed_rotation, "sources", "cannot read /", "group adm"),
             ],
@@ -333,35 +330,25 @@ fn what_is_wrong_with_a_log_is_told() {
         troubles(
             "warning",
             &[
-                (
-                    &line(hours_ago(24 * 5)),
-                    "sources",
-                    "the last line is 5 days old",
-                    "postconf maillog_file",
-                ),
-                (
-                    &line(hours_ago(-3)),
-                    "sources",
-                    " in the future: clock and time zone",
-                    "timedatectl",
-                ),
+                (&line(24 * 5), "sources", "the last line is 5 days old", "postconf maillog_file"),
+                (&line(-3), "sources", " in the future: clock and time zone", "timedatectl"),
                 (&still_written, "sources", "mail.log.1 is written to, and /", "HUP rsyslog"),
             ],
         );
     });
 }
 
+/// Changes the store by `sql`.
+fn store(sql: &'static str) -> impl Fn(Sentinel) -> Sentinel {
+    move |sentinel| {
+        Connection::open(sentinel.path(STORE)).unwrap().execute_batch(sql).unwrap();
+        sentinel
+    }
+}
+
 #[test]
 fn what_is_wrong_with_records_is_told() {
     with_account("doctor::what_is_wrong_with_records_is_told", || {
-        let ask = |sql: &'static str| {
-            move |sentinel: Sentinel| {
-                Connection::open(sentinel.path(STORE)).unwrap().execute_batch(sql).unwrap();
-                chown(sentinel.path(STORE), Some(USER), Some(GROUP)).unwrap();
-                sentinel
-            }
-        };
-        let broken = |sentinel: Sentinel| sentinel.file(STORE, "nonsense");
         let torn = |sentinel: Sentinel| {
             let page = "SELECT rootpage FROM sqlite_master WHERE name = 'tally'";
             let page: usize = sentinel.ask_store(page).parse().unwrap();
@@ -369,148 +356,110 @@ fn what_is_wrong_with_records_is_told() {
             bytes[(page - 1) * 4096..page * 4096].fill(0x5a);
             sentinel.file(STORE, bytes)
         };
-        let store_pipe = |sentinel: Sentinel| {
-            pipe(&sentinel.path(STORE));
-            sentinel
-        };
-        let csv_pipe = |sentinel: Sentinel| {
-            pipe(&sentinel.path(CSV));
-            sentinel
-        };
-        let other_csv = |sentinel: Sentinel| sentinel.file(CSV, "a;b\n1;2\n");
-        let held = |sentinel: Sentinel| {
-            let lock = "state/maillogsentinel.lock";
-            let file = File::open(sentinel.path(lock)).unwrap();
-            flock(file.as_fd(), FlockOperation::LockExclusive).unwrap();
-            std::mem::forget(file);
-            sentinel.set_time(lock, &format!("{}Z", hours_ago(3).trim_end_matches("+00:00")));
-            sentinel
-        };
-        let long_ago = |sentinel: Sentinel| {
-            sentinel.set_time("state/maillogsentinel.lock", "2026-01-01T00:00:00Z");
-            sentinel
-        };
+        let later = "a later version of this program (schema 99)";
         troubles(
             "error",
             &[
-                (&broken, "records", "maillogsentinel.db: file is not a database", "move "),
+                (&content(STORE, "nonsense"), "records", "db: file is not a database", "move "),
                 (&torn, "records", "maillogsentinel.db is damaged: ", "builds it anew"),
-                (&store_pipe, "records", "maillogsentinel.db: it is not a regular file", ""),
+                (&pipe_at(STORE), "records", "maillogsentinel.db: it is not a regular file", ""),
+                (&store("PRAGMA user_version = 99"), "records", later, "install"),
                 (
-                    &ask("PRAGMA user_version = 99"),
+                    &store("PRAGMA application_id = 7"),
                     "records",
-                    "a later version of this program (schema 99)",
-                    "install",
-                ),
-                (
-                    &ask("PRAGMA application_id = 7"),
-                    "records",
-                    "was made by another program",
+                    "made by another program",
                     "state_dir",
                 ),
-                (&csv_pipe, "records", "maillogsentinel.csv: it is not a regular file", ""),
-                (&other_csv, "records", "does not start with the header", "csv_filename"),
-                (&held, "lock", "has held the lock for 3 hours", "sudo kill "),
-            ],
-        );
-        let waits =
-            "INSERT INTO outbox VALUES (NULL, '2026-11-25', 'a@b', 0, x'', 0, 'no\nroom\x1b[2J')";
-        troubles(
-            "warning",
-            &[
+                (&pipe_at(CSV), "records", "maillogsentinel.csv: it is not a regular file", ""),
                 (
-                    &ask(waits),
+                    &content(CSV, "a;b\n1;2\n"),
                     "records",
-                    "1 report waits for a mail server: no\\x0aroom\\x1b[2J",
-                    "next run",
+                    "does not start with the header",
+                    "csv_file",
                 ),
-                (&long_ago, "lock", "the last run started ", "timers"),
             ],
         );
+        let waits = "INSERT INTO outbox VALUES (NULL, 'x', 'a@b', 0, x'', 0, 'no\nroom\x1b[2J')";
+        let told = "1 report waits for a mail server: no\\x0aroom\\x1b[2J";
+        troubles("warning", &[(&store(waits), "records", told, "next run")]);
+    });
+}
+
+#[test]
+fn a_run_that_hangs_and_one_that_does_not_come_are_told() {
+    with_account("doctor::a_run_that_hangs_and_one_that_does_not_come_are_told", || {
+        let lock = "state/maillogsentinel.lock";
+        let held = |sentinel: Sentinel| {
+            let file = File::open(sentinel.path(lock)).unwrap();
+            flock(file.as_fd(), FlockOperation::LockExclusive).unwrap();
+            std::mem::forget(file);
+            sentinel.set_time(lock, &hours_ago(3));
+            sentinel
+        };
+        let long_ago = |sentinel: Sentinel| {
+            sentinel.set_time(lock, "2026-01-01T00:00:00Z");
+            sentinel
+        };
+        troubles("error", &[(&held, "lock", "has held the lock for 3 hours", "sudo kill ")]);
+        troubles("warning", &[(&long_ago, "lock", "the last run started ", "timers")]);
     });
 }
 
 #[test]
 fn what_the_user_of_the_runs_cannot_do_is_told() {
     with_account("doctor::what_the_user_of_the_runs_cannot_do_is_told", || {
-        let roots = |name: &'static str| {
-            move |sentinel: Sentinel| {
-                chown(sentinel.path(name), Some(0), Some(0)).unwrap();
-                sentinel
-            }
-        };
-        let open = |name: &'static str, mode: u32| {
-            move |sentinel: Sentinel| {
-                shut(&sentinel, name, mode);
-                sentinel
-            }
-        };
         let nowhere = |sentinel: Sentinel| {
             let state = sentinel.path("new/state").display().to_string();
             sentinel.set(format!("paths.state_dir={state}"))
         };
+        let cannot = "is not there, and user maillogsentinel cannot make it";
+        let (chown, make) =
+            ("sudo chown maillogsentinel /", "sudo install -d -o maillogsentinel -m 750 /");
+        let names = "everybody can read the names and addresses in /";
         troubles(
             "error",
             &[
+                (&owner("work/own.log", 0, 0), "folders", "cannot write /", chown),
                 (
-                    &roots("work/own.log"),
-                    "folders",
-                    "cannot write /",
-                    "sudo chown maillogsentinel /",
-                ),
-                (
-                    &roots("state/maillogsentinel.lock"),
+                    &owner("state/maillogsentinel.lock", 0, 0),
                     "folders",
                     "maillogsentinel.lock",
-                    "sudo chown maillogsentinel /",
+                    chown,
                 ),
-                (&roots("work"), "folders", "(`working_dir`)", "sudo chown maillogsentinel /"),
+                (&owner("work", 0, 0), "folders", "(`working_dir`)", chown),
+                (&nowhere, "folders", cannot, make),
                 (
-                    &nowhere,
-                    "folders",
-                    "is not there, and user maillogsentinel cannot make it",
-                    "sudo install -d -o maillogsentinel -m 750 /",
-                ),
-                (
-                    &open("state", 0o757),
+                    &mode("state", 0o757),
                     "secrets",
                     "everybody can change what is in /",
                     "chmod o-w ",
                 ),
-                (&open("work/own.log", 0o646), "secrets", "everybody can change /", "chmod o-rw "),
+                (&mode("work/own.log", 0o646), "secrets", "everybody can change /", "chmod o-rw "),
             ],
         );
-        troubles(
-            "warning",
-            &[(
-                &open(CSV, 0o644),
-                "secrets",
-                "everybody can read the names and addresses in /",
-                "chmod o-r ",
-            )],
-        );
-        // Root's own runs.
+        troubles("warning", &[(&mode(CSV, 0o644), "secrets", names, "chmod o-r ")]);
+    });
+}
+
+#[test]
+fn who_checks_and_whose_runs_are_is_told() {
+    with_account("doctor::who_checks_and_whose_runs_are_is_told", || {
         let sentinel = healthy(&Smtp::new(&[])).set("User.run_as_user=root");
         let ran = doctor(&sentinel, &[]).exits(1);
         finding(&ran, "warning configuration: ", "runs are root's, as `run_as_user`");
         finding(&ran, "ok      folders: ", "user root can write");
         // Another user sees what that user may see, and is told so.
-        let mut other = Command::new("setpriv");
-        other.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).env("TZ", "UTC");
         shut(&sentinel, "maillogsentinel.conf", 0o644);
         let sentinel = sentinel.set("User.run_as_user=");
+        let mut other = Command::new("setpriv");
+        other.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).env("TZ", "UTC");
         other.arg(sentinel.public_program()).args(sentinel.command(&["doctor"]).get_args());
         let ran = Ran::of(&mut other).exits(2);
-        finding(
-            &ran,
-            "warning configuration: ",
-            "checked as user nobody, and runs are user maillogsentinel's",
-        );
+        let who = "checked as user nobody, and runs are user maillogsentinel's";
+        finding(&ran, "warning configuration: ", who);
         let told = finding(&ran, "error   folders: ", "user nobody cannot make files in /");
-        assert!(
-            told.ends_with("run it as that user: `sudo -u maillogsentinel maillogsentinel`"),
-            "{told}"
-        );
+        let cure = "run it as that user: `sudo -u maillogsentinel maillogsentinel`";
+        assert!(told.ends_with(cure), "{told}");
         let sentinel = sentinel.set("User.run_as_user=no-such-user");
         let ran = doctor(&sentinel, &[]).exits(2);
         finding(&ran, "error   configuration: ", "`no-such-user`: there is no such account");
@@ -543,68 +492,66 @@ fn a_full_disk_is_told() {
 }
 
 #[test]
-fn what_is_wrong_with_servers_and_databases_is_told() {
-    with_account("doctor::what_is_wrong_with_servers_and_databases_is_told", || {
-        let set = |setting: String| move |sentinel: Sentinel| sentinel.set(setting.clone());
+fn what_a_mail_server_refuses_is_told() {
+    with_account("doctor::what_a_mail_server_refuses_is_told", || {
         let refusing = Smtp::new(&[("RCPT TO:<carol", "550 5.1.1 no\x1b[2J")]);
         let greylisting = Smtp::new(&[("RCPT TO:<carol", "451 later")]);
         let refuses_all = Smtp::new(&[("MAIL", "530 authenticate")]);
         let login = Smtp::new(&[("AUTH", "535 no")]);
         let at = |server: &Smtp| set(format!("report.smtp_port={}", server.port));
-        let with_login = |sentinel: Sentinel| {
-            let sentinel = sentinel.set("report.smtp_user=x").set("report.smtp_password=y");
-            sentinel.set(format!("report.smtp_port={}", login.port))
-        };
-        let no_password = |sentinel: Sentinel| sentinel.set("report.smtp_user=x");
+        let user = set("report.smtp_user=x");
+        let with_login =
+            |sentinel: Sentinel| at(&login)(set("report.smtp_password=y")(user(sentinel)));
         let pipe_password = |sentinel: Sentinel| {
-            let path = sentinel.path("password");
-            pipe(&path);
-            shut(&sentinel, "password", 0o600);
-            let file = format!("report.smtp_password_file={}", path.display());
-            sentinel.set("report.smtp_user=x").set(file)
+            let file = format!("report.smtp_password_file={}", sentinel.path("password").display());
+            user(mode("password", 0o600)(pipe_at("password")(sentinel))).set(file)
         };
+        let closed = "cannot deliver to 127.0.0.1:1: Connection refused";
+        let refused = "refuses mail to carol@example.org: 550 5.1.1 no\\x1b[2J";
+        let from = "refuses the sender sentinel@example.org: 530 auth";
+        let starttls = set("report.smtp_security=starttls");
+        troubles(
+            "error",
+            &[
+                (&set("report.smtp_port=1"), "mail", closed, "smtp_host"),
+                (&at(&refusing), "mail", refused, "`email`"),
+                (&at(&refuses_all), "mail", from, "smtp_user"),
+                (&with_login, "mail", "refuses the login: 535 no", "smtp_password_file"),
+                (&user, "mail", "there is no password for it", "smtp_password_file"),
+                (&pipe_password, "mail", "it is not a regular file", ""),
+                (&starttls, "mail", "does not offer STARTTLS", "smtp_security"),
+            ],
+        );
+        let later = "does not take mail to carol@example.org at the moment: 451";
+        troubles(
+            "warning",
+            &[
+                (&at(&greylisting), "mail", later, "if it stays so"),
+                (&set("report.email="), "mail", "nobody is to get them", "set `email`"),
+            ],
+        );
+    });
+}
+
+#[test]
+fn what_is_wrong_with_databases_and_name_servers_is_told() {
+    with_account("doctor::what_is_wrong_with_databases_and_name_servers_is_told", || {
         let postgres = |sentinel: Sentinel| {
             let sentinel = sentinel.set("database.db_type=postgresql").set("database.db_name=x");
             sentinel.set("database.db_host=127.0.0.1:1")
         };
-        let no_name = |sentinel: Sentinel| sentinel.set("database.db_type=mysql");
-        let broken = |sentinel: Sentinel| {
-            let sentinel = sentinel.file("state/sql.sqlite", "nonsense");
-            chown(sentinel.path("state/sql.sqlite"), Some(USER), None).unwrap();
-            sentinel
-        };
+        let file = "state/sql.sqlite";
+        let broken = |sentinel| owner(file, USER, GROUP)(content(file, "nonsense")(sentinel));
         troubles(
             "error",
             &[
-                (
-                    &set("report.smtp_port=1".into()),
-                    "mail",
-                    "cannot deliver to 127.0.0.1:1: Connection refused",
-                    "smtp_host",
-                ),
-                (
-                    &at(&refusing),
-                    "mail",
-                    "refuses mail to carol@example.org: 550 5.1.1 no\\x1b[2J",
-                    "`email`",
-                ),
-                (
-                    &at(&refuses_all),
-                    "mail",
-                    "refuses the sender sentinel@example.org: 530 auth",
-                    "smtp_user",
-                ),
-                (&with_login, "mail", "refuses the login: 535 no", "smtp_password_file"),
-                (&no_password, "mail", "there is no password for it", "smtp_password_file"),
-                (&pipe_password, "mail", "it is not a regular file", ""),
-                (
-                    &set("report.smtp_security=starttls".into()),
-                    "mail",
-                    "does not offer STARTTLS",
-                    "smtp_security",
-                ),
                 (&postgres, "sql", "cannot use x at 127.0.0.1:1", "db_host"),
-                (&no_name, "sql", "`db_name` is not set", "name the database"),
+                (
+                    &set("database.db_type=mysql"),
+                    "sql",
+                    "`db_name` is not set",
+                    "name the database",
+                ),
                 (&broken, "sql", "sql.sqlite: file is not a database", "move it away"),
             ],
         );
@@ -623,18 +570,21 @@ fn what_is_wrong_with_servers_and_databases_is_told() {
         troubles(
             "warning",
             &[
-                (
-                    &at(&greylisting),
-                    "mail",
-                    "does not take mail to carol@example.org at the moment: 451",
-                    "if it stays so",
-                ),
-                (&set("report.email=".into()), "mail", "nobody is to get them", "set `email`"),
                 (&old, "addresses", "days old", "ipinfo --update"),
                 (&missing, "addresses", "country.csv does not exist", "ipinfo --update"),
                 (&dead, "names", "127.0.0.1:1 does not answer", "nameservers"),
             ],
         );
+        let knowing = ["--ptr-record=4.0.41.198.in-addr.arpa,a.root-servers.net"];
+        for (options, start, what) in [
+            (&knowing[..], "ok      names: ", "answers in "),
+            (&[], "warning names: ", "refuses to"),
+        ] {
+            let server = Dnsmasq::start(options);
+            let sentinel = healthy(&Smtp::new(&[])).set("dns.enabled=true");
+            let sentinel = sentinel.set(format!("dns.nameservers={}", server.address));
+            finding(&doctor(&sentinel, &[]), start, what);
+        }
     });
 }
 

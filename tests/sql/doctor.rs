@@ -10,7 +10,7 @@ fn about_sql(scene: &Sentinel) -> String {
     let ran = Ran::of(&mut scene.command(&["doctor"]));
     let told = ran.stdout.replace("\n  hint: ", "; hint: ");
     let lines = told.lines().filter(|line| line.contains(" sql: "));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[track_caller]
