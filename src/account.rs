@@ -176,6 +176,9 @@ pub fn ownership_cure(path: &Path) -> Option<String> {
         ));
     }
     let user = own_name();
+    if blamed != path && accessat(CWD, blamed, Access::EXEC_OK, AtFlags::EACCESS).is_err() {
+        return Some(format!("{whose}, and user {user} may not enter it: choose another folder"));
+    }
     let command = if blamed != path && blamed != parent {
         format!("sudo install -d -o {user} -m 750 {}", quoted(parent))
     } else if blamed == parent && parent.components().count() <= 3 {

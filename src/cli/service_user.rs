@@ -6,6 +6,9 @@
 //! (credentials(7)), and we change those of this thread only: so it must be the only one, and those
 //! that are started later inherit from it.
 //!
+//! The environment stays root's. It does no harm: nothing here reads HOME and its like, other programs are
+//! started without it, and a folder for temporary files that is closed to the user is not used.
+//!
 //! `--reset` and `--purge` stay root: they archive to the home of whoever asks. So do commands that
 //! read only what the user names and write only where he says: `explain`, `anonymize`, look-ups.
 
