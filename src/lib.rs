@@ -13,11 +13,11 @@ pub mod event;
 pub mod figures;
 pub mod origin;
 pub mod position;
+pub mod programs;
+pub mod account;
 pub mod untrusted;
 pub mod host;
 pub mod files;
-pub mod programs;
-pub mod account;
 
 pub mod source;
 pub mod parse;
