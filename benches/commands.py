@@ -17,6 +17,8 @@ mail_log = {mail_log}
 csv_filename = maillogsentinel.csv
 [general]
 log_file = {working_dir}/maillogsentinel.log
+[User]
+run_as_user = root
 {more}"""
 
 # Where the time to read a log is measured.

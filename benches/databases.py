@@ -186,7 +186,7 @@ class Sql:
         self.folder, self.rows = folder, rows
         self.base = [binary, "--quiet", "--set", "paths.mail_log=/dev/null",
                      "--set", f"paths.working_dir={folder}/work", "--set", f"paths.state_dir={folder}/state",
-                     "--set", "general.log_file="]
+                     "--set", "general.log_file=", "--set", "User.run_as_user=root"]
         write_csv(folder / "work" / "maillogsentinel.csv", rows)
 
     def file(self):

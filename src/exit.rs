@@ -6,9 +6,9 @@
 pub enum Status {
     /// Everything that was asked for is done.
     Done = 0,
-    /// Something failed; stderr and the operational log say what and where.
+    /// Something failed, or `doctor` has warnings; stderr and the operational log say what and where.
     Failed = 1,
-    /// The command line makes no sense.
+    /// The command line makes no sense; of `doctor`: it found errors.
     Usage = 2,
     /// Another run holds the lock (sysexits.h `EX_TEMPFAIL`).
     TryLater = 75,

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::account;
+
 /// December 1998, in seconds since 1970.
 const POSTFIX_BORN: i64 = 913_000_000;
 
@@ -86,14 +88,7 @@ impl Host {
 
     /// The same, where no machine is at hand: who we are does not depend on it.
     pub fn user_name() -> String {
-        let number = rustix::process::geteuid().as_raw().to_string();
-        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-        let name = users.lines().find_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            (fields.nth(1)? == number).then(|| name.to_owned())
-        });
-        name.unwrap_or(number)
+        account::own_name()
     }
 
     /// The address that the machine reaches others by, if it has a way to any.

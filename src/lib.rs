@@ -7,11 +7,14 @@ pub mod cli;
 pub mod config;
 pub mod exit;
 pub mod pipeline;
+pub mod doctor;
 
 pub mod event;
 pub mod figures;
 pub mod origin;
 pub mod position;
+pub mod programs;
+pub mod account;
 pub mod untrusted;
 pub mod host;
 pub mod files;

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use crate::account;
 use crate::config::General;
 use crate::untrusted::for_terminal;
 
@@ -114,8 +115,13 @@ impl Log for OperationalLog {
 }
 
 fn complain(path: &Path, error: &io::Error) {
-    let hint = "make room on its disk or let the user this runs as write to it, or set `log_file` in \
-        section [general]; empty means none";
+    let other = "set `log_file` in section [general]; empty means none";
+    let hint = match account::ownership_cure(path) {
+        Some(cure) if error.kind() == io::ErrorKind::PermissionDenied => {
+            format!("{cure}, or {other}")
+        }
+        _ => format!("make room on its disk or let the user this runs as write to it, or {other}"),
+    };
     let path = path.display();
     let _ =
         writeln!(io::stderr(), "cannot write the operational log {path}: {error}\n  hint: {hint}");

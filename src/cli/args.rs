@@ -16,7 +16,7 @@ use crate::anonymize::Kind;
     disable_version_flag = true,
     max_term_width = 100,
     after_help = "Exit status: 0 done, 1 failed, 2 bad command line, 75 another run is at work, \
-                  78 bad configuration."
+                  78 bad configuration; of doctor: 0, 1 warnings, 2 errors."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag of the command line")]
 pub struct Args {
@@ -171,8 +171,8 @@ pub enum Command {
     Ipinfo(IpInfo),
     /// Redact a mail log, so that it can be shared
     Anonymize(Anonymize),
-    /// Check everything, and say what is wrong and how to mend it (not built yet)
-    Doctor,
+    /// Check everything, and say what is wrong and how to mend it
+    Doctor(Doctor),
 }
 
 /// Options of `explain`.
@@ -203,6 +203,25 @@ pub struct IpInfo {
     /// Print JSON: an object with `addresses` and `databases`
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Exit status: 0 nothing is wrong, 1 warnings, 2 errors. Nothing is changed; with -q \
+                        only what is wrong is told. As root, it checks as the user whose runs they are."
+)]
+pub struct Doctor {
+    /// Send a test message to those who get the report
+    #[arg(long)]
+    pub send_test: bool,
+    /// Print JSON: an array of objects with `level` (ok, unknown, warning, error), `about`, `what`
+    /// and `cure`
+    #[arg(long)]
+    pub json: bool,
+    /// Become the user of the runs, and print a finding on each line
+    #[arg(long, hide = true)]
+    pub as_service_user: bool,
 }
 
 /// Options of `anonymize`.
@@ -270,8 +289,6 @@ impl Args {
 
     /// What was asked for that later versions will do.
     pub fn not_built_yet(&self) -> Option<&'static str> {
-        let flags =
-            [(self.setup, "--setup"), (matches!(self.command, Some(Command::Doctor)), "doctor")];
-        flags.iter().find(|(asked, _)| *asked).map(|(_, name)| *name)
+        self.setup.then_some("--setup")
     }
 }

@@ -8,7 +8,8 @@ use log::LevelFilter;
 
 use super::args::Args;
 use super::progress::Bar;
-use super::report;
+use super::{report, service_user};
+use crate::account;
 use crate::config::{Config, Note};
 use crate::exit::Status;
 use crate::host::Host;
@@ -70,6 +71,7 @@ pub(super) fn start_log(host: &Host, args: &Args, config: &Config, bar: &Bar) ->
     let log = OperationalLog::open(&config.general, clock, stderr, around);
     let failed = log.failed();
     log.install();
+    log::debug!("{}", service_user::told(config));
     failed
 }
 
@@ -130,11 +132,10 @@ pub(super) fn refuse(error: &RunError) -> Status {
             "there is a file of that name: set `working_dir` and `state_dir` in section [paths]"
                 .to_owned(),
         ),
-        RunError::Folder { .. } => Some(
-            "create it for the user this runs as, or set `working_dir` and `state_dir` in section \
-             [paths]"
-                .to_owned(),
-        ),
+        RunError::Folder { path, .. } => Some(format!(
+            "{}, or set `working_dir` and `state_dir` in section [paths]",
+            account::folder_cure(path).as_deref().unwrap_or("create it for the user this runs as")
+        )),
     };
     log::error!("{error}{}", hint.map_or(String::new(), |hint| format!("\n  hint: {hint}")));
     match error {

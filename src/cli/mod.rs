@@ -3,11 +3,13 @@
 mod anonymize;
 pub mod args;
 mod archive;
+mod doctor;
 mod explain;
 mod extract;
 mod ipinfo;
 mod progress;
 mod report;
+mod service_user;
 mod sql;
 mod update;
 mod version;
@@ -50,10 +52,16 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
     }
     match &args.command {
         Some(Command::Explain(explain)) => explain::run(host, explain),
+        Some(Command::Doctor(doctor)) => doctor::run(host, &args, doctor),
         Some(Command::Anonymize(anonymize)) => anonymize::run(host, &args, anonymize),
         Some(Command::Ipinfo(ipinfo)) => {
             let loaded = config::load_or_default(args.config.as_deref(), &args.set);
             with_config(loaded, |config, odd| {
+                if ipinfo.update
+                    && let Err(status) = service_user::become_it(config)
+                {
+                    return status;
+                }
                 for note in odd {
                     say("warning", &note.to_string());
                 }
@@ -66,7 +74,7 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
         }
         _ if args.sql_export || args.sql_import => {
             let loaded = config::load(args.config.as_deref(), &args.set);
-            with_config(loaded, |config, odd| sql::run(host, &args, (config, odd)))
+            as_service_user(loaded, |config, odd| sql::run(host, &args, (config, odd)))
         }
         _ if args.reset || args.purge => {
             let loaded = config::load(args.config.as_deref(), &args.set);
@@ -74,11 +82,11 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
         }
         _ if args.report => {
             let loaded = config::load(args.config.as_deref(), &args.set);
-            with_config(loaded, |config, odd| report::run(host, &args, (config, odd)))
+            as_service_user(loaded, |config, odd| report::run(host, &args, (config, odd)))
         }
         _ => {
             let loaded = config::load(args.config.as_deref(), &args.set);
-            with_config(loaded, |config, odd| extract::run(host, &args, (config, odd)))
+            as_service_user(loaded, |config, odd| extract::run(host, &args, (config, odd)))
         }
     }
 }
@@ -100,6 +108,17 @@ fn with_config(
             Status::BadConfig
         }
     }
+}
+
+/// The same as the user that the services run as, if root started it.
+fn as_service_user(
+    loaded: config::Loaded,
+    then: impl FnOnce(&Config, &[Note]) -> Status,
+) -> Status {
+    with_config(loaded, |config, odd| match service_user::become_it(config) {
+        Ok(()) => then(config, odd),
+        Err(status) => status,
+    })
 }
 
 /// Says that the command line makes no sense.

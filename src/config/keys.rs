@@ -111,7 +111,7 @@ pub const KEYS: &[Key] = keys! {
         "frequency": Kind::Text, "", "Read by --setup: when SQL files are imported.";
     }
     "User" {
-        "run_as_user": Kind::Text, "", "Read by --setup: the user the services run as.";
+        "run_as_user": Kind::Text, "", "The user the services run as, and whom a run started by root becomes; empty means maillogsentinel, if there is that account.";
     }
     "systemd" {
         "extraction_schedule": Kind::Text, "", "Read by --setup: when the log is read.";

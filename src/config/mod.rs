@@ -19,15 +19,19 @@ pub use ini::read as read_ini;
 pub use keys::{KEYS, Key};
 pub use report::{AttachCsv, Report, Smtp};
 pub use sample::sample;
-pub use secret::Secret;
-pub use sections::{Config, Databases, Detect, Dns, General, MailLog, NameCache, Paths};
+pub use secret::{EXPOSED, Secret};
+pub use sections::{Config, Databases, Detect, Dns, General, MailLog, NameCache, Paths, RunAs};
 pub use value::{Kind, Value};
 
+use crate::files;
 use ini::Entry;
 
 /// Where the configuration is looked for, in this order, if no file is named.
 pub const DEFAULT_PATHS: [&str; 2] =
     ["/etc/maillogsentinel.conf", "/etc/maillogsentinel/maillogsentinel.conf"];
+
+/// More than any configuration has.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A mistake in the configuration, or something odd.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +65,16 @@ pub fn load_or_default(file: Option<&Path>, settings: &[String]) -> Loaded {
     load_with(file, settings, true)
 }
 
+/// The file that is read: `file`, or the first default path that exists.
+pub fn path(file: Option<&Path>) -> Option<PathBuf> {
+    let found = DEFAULT_PATHS.iter().map(Path::new).find(|path| path.exists());
+    file.or(found).map(Path::to_owned)
+}
+
 fn load_with(file: Option<&Path>, settings: &[String], may_be_absent: bool) -> Loaded {
     let mut reader = Reader::default();
-    let found = DEFAULT_PATHS.iter().map(Path::new).find(|path| path.exists());
-    match file.or(found) {
-        Some(path) => reader.read_file(path),
+    match path(file) {
+        Some(path) => reader.read_file(&path),
         None if !may_be_absent => reader.mistakes.push(Note {
             place: DEFAULT_PATHS.join(" and "),
             what: "no configuration file".to_owned(),
@@ -111,7 +120,8 @@ impl Reader {
             what,
             hint: hint.map(str::to_owned),
         };
-        let bytes = match std::fs::read(path) {
+        // Root may read this before it becomes another user: a pipe or a device is not touched.
+        let bytes = match files::read(path, MOST_BYTES) {
             Ok(bytes) => bytes,
             Err(error) => {
                 let what = format!("cannot read the configuration: {error}");
@@ -134,9 +144,7 @@ impl Reader {
         }));
         let holds_secret = entries.iter().any(|e| !e.value.is_empty() && is_password(e));
         if holds_secret && is_readable_by_others(path) {
-            let what = "the file holds a password and others can read it".to_owned();
-            let hint = format!("sudo chmod o-r {}", path.display());
-            self.warnings.push(Note { place: path.display().to_string(), what, hint: Some(hint) });
+            self.warnings.push(secret::exposed(path));
         }
         // Names of today win over older ones, wherever they stand.
         let (older, current): (Vec<_>, Vec<_>) = entries
@@ -265,6 +273,7 @@ impl Reader {
         };
         Config {
             paths: self.paths(),
+            run_as: self.run_as(),
             after_extraction: self.flag("report", "after_extraction"),
             report: self.report(),
             database: self.database(&self.paths().working_dir),
@@ -294,6 +303,12 @@ impl Reader {
             countries: self.databases("geolocation", ("country_db_path", "country_db_url")),
             networks: self.databases("ASN_ASO", ("asn_db_path", "asn_db_url")),
         }
+    }
+
+    fn run_as(&self) -> Option<RunAs> {
+        let name = Some(self.text("User", "run_as_user")).filter(|name| !name.is_empty())?;
+        let place = self.places.get("run_as_user").cloned().unwrap_or_default();
+        Some(RunAs { name, place })
     }
 
     fn dns(&self) -> Dns {

@@ -3,10 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use super::{Note, Reader};
+use crate::account;
 use crate::files;
 
 /// More than any password has.
 const MOST_BYTES: u64 = 64 * 1024;
+
+/// What is said of a file that holds a password and that others can read.
+pub const EXPOSED: &str = "the file holds a password and others can read it";
+
+pub(super) fn exposed(path: &Path) -> Note {
+    let hint = Some(format!("sudo chmod o-r {}", account::quoted(path)));
+    Note { place: path.display().to_string(), what: EXPOSED.to_owned(), hint }
+}
 
 /// Where a password comes from; it has no `Debug` that shows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -41,9 +50,12 @@ impl Secret {
     /// What is odd about the password's file.
     pub fn warning(&self) -> Option<Note> {
         let path = self.file.as_deref().filter(|path| super::is_readable_by_others(path))?;
-        let what = "the file holds a password and others can read it".to_owned();
-        let hint = Some(format!("sudo chmod o-r {}", path.display()));
-        Some(Note { place: path.display().to_string(), what, hint })
+        Some(exposed(path))
+    }
+
+    /// The file that holds the password, if one does.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     fn read_file(&self, path: &Path) -> Result<String, Note> {
@@ -54,7 +66,11 @@ impl Secret {
         };
         let text = files::read(path, MOST_BYTES).map_err(|error| {
             let what = format!("cannot read the password of `{}_file`: {error}", self.key);
-            note(what, "let the user this runs as read it, and nobody else")
+            let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+            match denied.then(|| account::secret_cure(path)) {
+                Some(cure) => note(what, &cure),
+                None => note(what, "let the user this runs as read it, and nobody else"),
+            }
         })?;
         let text = String::from_utf8(text).map_err(|_| {
             note(

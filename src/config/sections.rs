@@ -18,6 +18,8 @@ pub struct Config {
     pub general: General,
     /// What counts.
     pub detect: Detect,
+    /// Which user runs are, if one is set.
+    pub run_as: Option<RunAs>,
     /// Whether each run that found something is to mail a summary.
     pub after_extraction: bool,
     /// The mailed report.
@@ -34,6 +36,15 @@ pub struct Config {
     pub countries: Databases,
     /// Which network it belongs to.
     pub networks: Databases,
+}
+
+/// Section `[User]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunAs {
+    /// The account.
+    pub name: String,
+    /// The file and the line that say so.
+    pub place: String,
 }
 
 /// Section `[paths]`.

@@ -14,6 +14,7 @@ use super::SourceError;
 use super::block::{Blocks, Edges, LastLine};
 use super::compressed::{self, Compression};
 use super::piece::{Pieces, Stretch};
+use crate::account;
 use crate::position::{FINGERPRINT_BYTES, Fingerprint, Generation, Progress, Stamp};
 
 /// A stream of uncompressed bytes.
@@ -337,8 +338,7 @@ fn damaged(path: &Path, source: io::Error) -> SourceError {
 
 /// Who may read `path`, in words that can be typed.
 pub fn permission_hint(path: &Path) -> String {
-    let user = rustix::process::geteuid().as_raw();
-    let user = account("/etc/passwd", user).unwrap_or_else(|| user.to_string());
+    let user = account::own_name();
     let closed = path.ancestors().skip(1).find(|folder| folder.read_dir().is_err());
     if let Some(folder) = closed.filter(|_| path.metadata().is_err()) {
         let folder = folder.display();
@@ -346,9 +346,7 @@ pub fn permission_hint(path: &Path) -> String {
     }
     // Nobody should be put into the group root for a log.
     let readable = path.metadata().ok().filter(|m| m.mode() & 0o040 != 0 && m.gid() != 0);
-    let group =
-        readable.map(|m| account("/etc/group", m.gid()).unwrap_or_else(|| m.gid().to_string()));
-    match group {
+    match readable.map(|meta| account::group_name(meta.gid())) {
         Some(group) => {
             format!("add user {user} to group {group}: `sudo usermod -aG {group} {user}`")
         }
@@ -358,17 +356,6 @@ pub fn permission_hint(path: &Path) -> String {
             path.display()
         ),
     }
-}
-
-/// The name of `id` in passwd(5) or group(5).
-fn account(file: &str, id: u32) -> Option<String> {
-    let text = std::fs::read_to_string(file).ok()?;
-    let id = id.to_string();
-    text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == id).then(|| name.to_owned())
-    })
 }
 
 /// Counts what is read, for the progress bar.

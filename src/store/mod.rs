@@ -11,6 +11,7 @@ pub mod exported;
 mod figures;
 pub mod legacy;
 pub mod lock;
+pub mod look;
 mod origins;
 pub mod outbox;
 mod rows;
@@ -28,6 +29,7 @@ use jiff::Timestamp;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql};
 
+use crate::account;
 use crate::position::{Fingerprint, Generation, Progress, Stamp};
 use crate::untrusted::Untrusted;
 
@@ -114,19 +116,15 @@ impl StoreError {
                 DatabaseBusy => Some("another program holds it open for writing: close that".to_owned()),
                 SystemIoFailure => Some(format!("the disk is full or broken: {full}")),
                 // SQLite does not say which.
-                CannotOpen | ReadOnly => Some(format!(
-                    "the folder and the file must be writable for the user this runs as; or, if the \
-                     disk is full, {full}"
-                )),
+                CannotOpen | ReadOnly => {
+                    Some(format!("{}; or, if the disk is full, {full}", permission(&denied(path))))
+                }
                 _ => None,
             },
             Self::Io { source, path, .. } => match source.kind() {
                 std::io::ErrorKind::StorageFull => Some(full.to_owned()),
                 std::io::ErrorKind::PermissionDenied => {
-                    Some(format!(
-                        "let the user this runs as write to it and enter its folder; {}",
-                        ownership(path)
-                    ))
+                    Some(permission(path))
                 }
                 _ => None,
             },
@@ -235,19 +233,19 @@ impl Store {
     }
 }
 
-/// Whose a file is and who asks for it, and the command that makes it right.
-fn ownership(path: &Path) -> String {
-    use std::os::unix::fs::MetadataExt;
-    let user = rustix::process::geteuid().as_raw();
-    let existing = path.ancestors().find_map(|path| Some((path, path.metadata().ok()?.uid())));
-    let Some((existing, owner)) = existing.filter(|(_, owner)| *owner != user) else {
-        return format!("this runs as user {user}");
-    };
-    let existing = existing.display();
-    format!(
-        "{existing} belongs to user {owner}, and this runs as user {user}: `chown {user} {existing}`, \
-         or always run it as the same user"
-    )
+/// Which of the files of the store at `path` cannot be written: SQLite names but the first.
+fn denied(path: &Path) -> PathBuf {
+    let beside = whole::COMPANIONS.map(|ending| whole::companion(path, ending));
+    let closed = beside.into_iter().find(|path| path.exists() && !account::is_writable(path));
+    closed.filter(|_| account::is_writable(path)).unwrap_or_else(|| path.to_owned())
+}
+
+/// What to do about a file that the user of this process may not write, and why.
+fn permission(path: &Path) -> String {
+    account::ownership_cure(path).unwrap_or_else(|| {
+        let user = account::own_name();
+        format!("let user {user}, whom this runs as, write to it and change its folder")
+    })
 }
 
 /// What a store is called while it is made.

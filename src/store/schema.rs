@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Marks the file as ours (file(1) shows it): `MLSn`.
-const APPLICATION_ID: i64 = 0x4d4c_536e;
+pub(super) const APPLICATION_ID: i64 = 0x4d4c_536e;
 
 /// What brings a store from version n to n + 1, for each n; `PRAGMA user_version` holds n.
 const MIGRATIONS: [&str; 5] = [
@@ -183,6 +183,11 @@ pub(super) enum Version {
     Later(i64),
 }
 
+/// The version that this program makes.
+pub(super) fn current() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 /// Sets the connection up, and brings the schema up to date.
 pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Version> {
     // What a row refers to is there because the same transaction found or made it; to check that
@@ -208,8 +213,7 @@ fn migrate(connection: &mut Connection, missing: &[&str]) -> rusqlite::Result<()
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    let version = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    transaction.pragma_update(None, "user_version", version)?;
+    transaction.pragma_update(None, "user_version", current())?;
     transaction.commit()
 }
 

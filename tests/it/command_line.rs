@@ -7,9 +7,8 @@ use crate::sentinel::{Ran, Sentinel, failure};
 #[test]
 fn what_later_versions_do_is_said_and_fails() {
     let sentinel = Sentinel::default().file("mail.log", "");
-    for asked in [&["--setup", "--automated", "--root", "/tmp/x"][..], &["doctor"]] {
-        Ran::of(&mut sentinel.command(asked)).exits(1).says("not built yet in this version");
-    }
+    let asked = ["--setup", "--automated", "--root", "/tmp/x"];
+    Ran::of(&mut sentinel.command(&asked)).exits(1).says("not built yet in this version");
     assert!(!sentinel.path("state").exists(), "nothing was touched");
 }
 
@@ -81,7 +80,7 @@ fn the_configuration_of_the_python_program_works_unchanged() {
          [sqlite_database]\ndb_type = sqlite3\ndb_path = /var/lib/x.sqlite\nuser =\npassword_hash =\n\
          salt =\n[sql_export_settings]\ncolumn_mapping_file =\ntable_name = maillogsentinel_events\n\
          [sql_export_systemd]\nfrequency = *:0/4\n[sql_import_systemd]\nfrequency = *:0/5\n\
-         [User]\nrun_as_user = mls\n[systemd]\nextraction_schedule = hourly\nreport_schedule = daily\n\
+         [User]\nrun_as_user = root\n[systemd]\nextraction_schedule = hourly\nreport_schedule = daily\n\
          ip_update_schedule = weekly\n\n[DEFAULT]\n"
     );
     sentinel.write("maillogsentinel.conf", config);

@@ -27,11 +27,12 @@ impl Sentinel {
     pub fn inside(parent: &Path) -> Self {
         let folder = tempfile::Builder::new().prefix("sentinel-").tempdir_in(parent).unwrap();
         let path = folder.path().display().to_string();
+        // Whether this machine has an account for the program is no matter of a test's.
         let config = format!(
             "[paths]\nworking_dir = {path}/work\nstate_dir = {path}/state\nmail_log = \
              {path}/mail.log\n[general]\nlog_file = {path}/operational.log\n[dns]\nenabled = \
              false\n[geolocation]\ncountry_db_path = {path}/country.csv\n[ASN_ASO]\n\
-             asn_db_path = {path}/asn.csv\n"
+             asn_db_path = {path}/asn.csv\n[User]\nrun_as_user = root\n"
         );
         fs::write(folder.path().join("country.csv"), "198.18.7.0,198.18.7.255,CH\n").unwrap();
         let network = "198.18.7.0,198.18.7.255,64511,\"Test; Net, Inc.\"\n";

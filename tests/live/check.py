@@ -34,6 +34,8 @@ log_file = {scratch}/op.log
 enabled = false
 [detect]
 services = {services}
+[User]
+run_as_user = root
 """
 
 Attempt = collections.namedtuple("Attempt", "ip user service mech first last")

@@ -1,7 +1,7 @@
 //! A real Postfix takes our messages over TLS with a login, and delivers what was written.
 
 use maillogsentinel::report::message::{File, Letter};
-use maillogsentinel::report::send::{Login, Security, SendError, Server, send};
+use maillogsentinel::report::send::{Login, Security, SendError, Server, rehearse, send};
 
 use crate::authority::{Authority, pair};
 use crate::letters::{full, read};
@@ -55,6 +55,20 @@ fn postfix_names_who_is_unknown_and_the_others_get_it() {
         "{:?}",
         sent.refused
     );
+    assert_eq!(postfix.mail("bob", 1).len(), 1);
+}
+
+#[test]
+fn postfix_is_asked_whom_it_takes_and_gets_nothing() {
+    let (authority, postfix) = start();
+    let server = authority.trusted(postfix.port, Security::StartTls);
+    let from = addresses(&["sentinel@example.org"]);
+    let to = addresses(&["bob@example.org", "mallory@example.org"]);
+    let refused = rehearse(&server, (&from[0], &to), &|| false).unwrap();
+    let refused: Vec<_> = refused.iter().map(|it| (it.to.as_str(), it.reply.code)).collect();
+    assert_eq!(refused, [("mallory@example.org", 550)]);
+    // What is delivered next is all there is.
+    deliver(&server, &["bob@example.org"]).unwrap();
     assert_eq!(postfix.mail("bob", 1).len(), 1);
 }
 

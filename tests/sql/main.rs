@@ -27,6 +27,7 @@ mod smoke;
 mod sentinel;
 
 mod scene;
+mod doctor;
 mod fleet;
 mod load;
 mod login;

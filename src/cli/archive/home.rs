@@ -1,12 +1,11 @@
 //! Where a backup goes: `--backup-dir`, or the home of whoever asked for it, as passwd(5) has it.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
+use crate::account;
 use crate::host::Host;
 
 const CURE: &str = "name a folder for the backup with --backup-dir DIR";
@@ -17,14 +16,6 @@ pub(super) struct Destination {
     pub(super) parent: PathBuf,
     /// User and group that the backup is given to, if not to whom this runs as.
     pub(super) owner: Option<(u32, u32)>,
-}
-
-/// A line of passwd(5).
-#[derive(Debug, PartialEq, Eq)]
-struct Account {
-    user: u32,
-    group: u32,
-    home: PathBuf,
 }
 
 /// The folder for the backup, which exists and may be written to.
@@ -38,8 +29,8 @@ pub(super) fn destination(host: &Host, asked: Option<&Path>) -> anyhow::Result<D
     let own = rustix::process::geteuid().as_raw();
     let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
     let (name, account) = match &host.sudo_user {
-        Some(name) => (name.clone(), find(&passwd, |it, _| it == name.as_bytes())),
-        None => (host.user(), find(&passwd, |_, number| number == own)),
+        Some(name) => (name.clone(), account::user(&passwd, |it, _| it == name.as_bytes())),
+        None => (host.user(), account::user(&passwd, |_, number| number == own)),
     };
     let Some(account) = account else {
         bail!("user {name} is not in /etc/passwd, and has no home for a backup\n  hint: {CURE}");
@@ -51,16 +42,6 @@ pub(super) fn destination(host: &Host, asked: Option<&Path>) -> anyhow::Result<D
     usable(&account.home, &what, CURE)?;
     let owner = (own == 0 && account.user != 0).then_some((account.user, account.group));
     Ok(Destination { parent: account.home, owner })
-}
-
-fn find(passwd: &[u8], is: impl Fn(&[u8], u32) -> bool) -> Option<Account> {
-    passwd.split(|byte| *byte == b'\n').find_map(|line| {
-        let fields: Vec<_> = line.split(|byte| *byte == b':').collect();
-        let number = |at: usize| std::str::from_utf8(fields.get(at)?).ok()?.parse().ok();
-        let (user, group) = (number(2)?, number(3)?);
-        let home = PathBuf::from(OsStr::from_bytes(fields.get(5)?));
-        is(fields.first()?, user).then_some(Account { user, group, home })
-    })
 }
 
 fn usable(folder: &Path, what: &str, cure: &str) -> anyhow::Result<()> {
@@ -84,18 +65,4 @@ fn usable(folder: &Path, what: &str, cure: &str) -> anyhow::Result<()> {
 pub(super) fn may_change(folder: &Path) -> std::io::Result<()> {
     let asked = Access::WRITE_OK | Access::EXEC_OK;
     accessat(CWD, folder, asked, AtFlags::EACCESS).map_err(Into::into)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_home_is_found_by_name_and_by_number() {
-        let passwd = b"root:x:0:0:root:/root:/bin/sh\nbroken:x\n\nmls:x:998:997::/nonexistent:\n";
-        let mls = Account { user: 998, group: 997, home: PathBuf::from("/nonexistent") };
-        assert_eq!(find(passwd, |name, _| name == b"mls"), Some(mls));
-        assert_eq!(find(passwd, |_, number| number == 0).unwrap().home, Path::new("/root"));
-        assert_eq!(find(passwd, |name, _| name == b"broken"), None);
-    }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::compose::Composed;
+use crate::account;
 use crate::report::html::{self, Images};
 use crate::report::{Attachment, Report, json, text};
 
@@ -59,12 +60,26 @@ pub(super) fn write(
             done => done.context("cannot write to standard output"),
         };
     }
+    // Started by root, this is another user: one whom root's folders are closed to.
+    let denied = |error: std::io::Error| {
+        let kind = error.kind();
+        let error = anyhow::Error::new(error).context(cannot());
+        if kind != std::io::ErrorKind::PermissionDenied {
+            return error;
+        }
+        let user = account::own_name();
+        error.context(format!(
+            "{}: user {user} may not write there\n  hint: name a file in a folder of that user's, or let \
+             the shell write text: --output - > FILE",
+            cannot()
+        ))
+    };
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut file = tempfile::Builder::new()
         .prefix(".report-")
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o640))
         .tempfile_in(folder.unwrap_or(Path::new(".")))
-        .with_context(cannot)?;
+        .map_err(denied)?;
     file.write_all(&bytes).with_context(cannot)?;
     file.persist(output).map_err(|error| error.error).with_context(cannot)?;
     Ok(())

@@ -21,6 +21,7 @@ use super::args::Args;
 use super::extract;
 use super::progress::Bar;
 use super::report::in_one;
+use crate::account;
 use crate::config::{Config, Note};
 use crate::exit::Status;
 use crate::host::Host;
@@ -96,10 +97,11 @@ fn open_store(config: &Config) -> anyhow::Result<Store> {
 fn make_folder(path: &Path) -> anyhow::Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o750).create(path);
     made.with_context(|| {
+        let cure = account::folder_cure(path);
         format!(
-            "cannot create the folder {}\n  hint: create it for the user this runs as, or set another in \
-             the configuration",
-            path.display()
+            "cannot create the folder {}\n  hint: {}, or set another in the configuration",
+            path.display(),
+            cure.as_deref().unwrap_or("create it for the user this runs as")
         )
     })
 }

@@ -66,6 +66,11 @@ pub struct Answer {
     pub settled: bool,
 }
 
+/// The name servers that the system asks.
+pub fn system_servers() -> Vec<SocketAddr> {
+    resolv_conf::system()
+}
+
 /// Asks name servers, and remembers during a run which of them are dead.
 pub struct Resolver {
     settings: Settings,

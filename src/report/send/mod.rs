@@ -103,3 +103,15 @@ pub fn send(
     let result = session.deliver((from, to), message);
     session.end(result)
 }
+
+/// Does all that [`send`] does but for the message: connects, encrypts, logs in, names sender and
+/// recipients, and takes that back. Gives the recipients that the server refuses.
+pub fn rehearse(
+    server: &Server,
+    (from, to): (&Address, &[Address]),
+    stop: &dyn Fn() -> bool,
+) -> Result<Vec<Refusal>, SendError> {
+    let mut session = Session::open(server, stop)?;
+    let result = session.rehearse((from, to));
+    session.end(result)
+}

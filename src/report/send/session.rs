@@ -191,6 +191,34 @@ impl<'a> Session<'a> {
             Some(_) => format!(" SIZE={bytes}"),
             None => String::new(),
         };
+        let refused = self.envelope((from, to), &size)?;
+        if refused.len() == to.len() {
+            return Err(self.nobody(&refused));
+        }
+        let reply = self.command("DATA")?;
+        if reply.code / 100 != 3 {
+            return Err(self.refusal(reply, "the message"));
+        }
+        self.body(message)?;
+        let reply = self.last_answer()?;
+        Ok(Sent { reply, refused })
+    }
+
+    /// Names sender and recipients, and takes that back.
+    pub(super) fn rehearse(
+        &mut self,
+        (from, to): (&Address, &[Address]),
+    ) -> Result<Vec<Refusal>, SendError> {
+        let refused = self.envelope((from, to), "")?;
+        self.ask("RSET", "that nothing is sent").map(|_| refused)
+    }
+
+    /// Names sender and recipients; gives those that are refused.
+    fn envelope(
+        &mut self,
+        (from, to): (&Address, &[Address]),
+        size: &str,
+    ) -> Result<Vec<Refusal>, SendError> {
         self.ask(&format!("MAIL FROM:<{from}>{size}"), &format!("the sender {from}"))?;
         let mut refused = Vec::new();
         for to in to {
@@ -202,16 +230,7 @@ impl<'a> Session<'a> {
                 refused.push(Refusal { to: to.clone(), reply });
             }
         }
-        if refused.len() == to.len() {
-            return Err(self.nobody(&refused));
-        }
-        let reply = self.command("DATA")?;
-        if reply.code / 100 != 3 {
-            return Err(self.refusal(reply, "the message"));
-        }
-        self.body(message)?;
-        let reply = self.last_answer()?;
-        Ok(Sent { reply, refused })
+        Ok(refused)
     }
 
     /// All recipients were refused. If one of them only for now, it is worth another attempt.

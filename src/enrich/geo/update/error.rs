@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::account;
+
 /// Why an update failed.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
@@ -110,11 +112,13 @@ impl UpdateError {
             Self::NotOurs { .. } => "set the path of another file, or remove this one",
             Self::CannotJoin { .. } => "give each URL a file of its own",
             Self::Url { .. } | Self::TooLarge { .. } | Self::Unusable { .. } => "check the URL",
+            Self::Io { source, path, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                return Some(account::ownership_cure(path).unwrap_or_else(|| {
+                    "run it as the user who owns that folder: sudo -u maillogsentinel".to_owned()
+                }));
+            }
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::NotFound => "make the folder, for the user this runs as",
-                io::ErrorKind::PermissionDenied => {
-                    "run it as the user who owns that folder: sudo -u maillogsentinel"
-                }
                 io::ErrorKind::StorageFull => "make room on that disk",
                 _ => return None,
             },
