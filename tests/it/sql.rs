@@ -556,6 +556,20 @@ fn a_database_that_cannot_be_reached_is_said_with_every_server_that_was_tried() 
 }
 
 #[test]
+fn a_server_that_says_nothing_is_not_waited_for_without_end() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    for engine in ["postgresql", "mysql"] {
+        let scene = scene()
+            .set(format!("database.db_type={engine}"))
+            .set(format!("database.db_host={}", silent.local_addr().unwrap()))
+            .set("database.db_name=mail")
+            .file(CSV, csv(&["a"]));
+        export(&scene).exits(0);
+        import(&scene).exits(1).says("it did not let us in for 10 seconds");
+    }
+}
+
+#[test]
 fn what_the_python_program_exported_and_imported_is_taken_over() {
     let first = "server;date;ip;user;hostname;reverse_dns_status;country_code;asn;aso\r\n\
         mx1;22/11/2026 10:00;203.0.113.9;old;null;ERRNO 1;CN;4837;Unicom\r\n";

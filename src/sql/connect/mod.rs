@@ -7,6 +7,8 @@ pub mod sqlite;
 mod tls;
 
 use std::path::PathBuf;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use super::engine::Engine;
 
@@ -80,8 +82,11 @@ impl Trouble {
 /// Takes a row: its values as text, `None` for NULL.
 pub type Sink<'a> = dyn FnMut(&[Option<&[u8]>]) + 'a;
 
+/// How long a server may take to let us in.
+const ANSWER: Duration = Duration::from_secs(10);
+
 /// A connection to a database.
-pub trait Connection {
+pub trait Connection: Send {
     /// Runs one statement; gives the number of rows that it changed.
     fn execute(&mut self, sql: &str) -> Result<u64, Trouble>;
 
@@ -144,12 +149,27 @@ impl Target {
             (Self::File(path), _) => Ok(Box::new(sqlite::Sqlite::open(path)?)),
             (Self::Servers(places, login), engine) => {
                 let place = places.get(at).ok_or(Trouble::Lost("no server is named".to_owned()))?;
-                Ok(if engine == Engine::Mysql {
-                    Box::new(mysql::Mysql::connect(place, login)?)
-                } else {
-                    Box::new(postgresql::Postgresql::connect(place, login)?)
-                })
+                log_in(engine, place.clone(), login.clone())
             }
         }
     }
+}
+
+/// Logs in at a server in a bounded time: the libraries wait for one that takes the connection and then
+/// says nothing.
+fn log_in(engine: Engine, place: Place, login: Login) -> Result<Box<dyn Connection>, Trouble> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let connected: Result<Box<dyn Connection>, _> = if engine == Engine::Mysql {
+            mysql::Mysql::connect(&place, &login).map(|connection| Box::new(connection) as _)
+        } else {
+            postgresql::Postgresql::connect(&place, &login)
+                .map(|connection| Box::new(connection) as _)
+        };
+        // Nobody waits for it if it took too long.
+        let _ = sender.send(connected);
+    });
+    receiver.recv_timeout(ANSWER).unwrap_or_else(|_| {
+        Err(Trouble::Lost(format!("it did not let us in for {} seconds", ANSWER.as_secs())))
+    })
 }
