@@ -6,6 +6,7 @@
 
 use std::io::{self, Read};
 
+use jiff::civil::DateTime;
 use memchr::memchr;
 
 use super::csv_rows::{CsvRows, Next, Row};
@@ -59,13 +60,20 @@ pub fn find(bookmark: &Bookmark, content: impl Read) -> io::Result<Option<Found>
 /// Whether every row of `content` is later than the last one that `bookmark` has, as far as the first
 /// row tells; false if that cannot be told.
 pub fn is_later(bookmark: &Bookmark, content: impl Read) -> io::Result<bool> {
-    let mut first = Row::default();
-    if !next_row(&mut CsvRows::new(content, (0, 0)), &mut first)? {
-        return Ok(false);
-    }
-    let time = |row: &Row| row.field(1).map(for_sql).and_then(|text| value::time(&text));
     let last = last_rows(bookmark)?.last().and_then(time);
-    Ok(last.is_some_and(|last| time(&first).is_some_and(|first| first >= last)))
+    let first = first_time(content)?;
+    Ok(last.is_some_and(|last| first.is_some_and(|first| first >= last)))
+}
+
+/// The time of the first row, if it has one that can be read.
+pub fn first_time(content: impl Read) -> io::Result<Option<DateTime>> {
+    let mut first = Row::default();
+    let is_there = next_row(&mut CsvRows::new(content, (0, 0)), &mut first)?;
+    Ok(time(&first).filter(|_| is_there))
+}
+
+fn time(row: &Row) -> Option<DateTime> {
+    row.field(1).map(for_sql).and_then(|text| value::time(&text))
 }
 
 /// The rows exported last, as many as the bookmark has whole.

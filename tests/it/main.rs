@@ -22,6 +22,7 @@ mod doctor;
 mod report;
 mod reset;
 mod sql;
+mod sql_histories;
 mod enrichment;
 mod ipinfo;
 mod mail;

@@ -20,8 +20,6 @@ pub(super) struct Rows {
     pub(super) path: PathBuf,
     file: File,
     is_plain: bool,
-    /// Its place among the rotations, the oldest being 0.
-    age: usize,
 }
 
 impl Rows {
@@ -30,7 +28,7 @@ impl Rows {
         let mut start = Vec::new();
         file.by_ref().take(8).read_to_end(&mut start)?;
         let is_plain = Compression::of(&start) == Compression::None;
-        Ok(Self { path: path.to_owned(), file, is_plain, age: usize::MAX })
+        Ok(Self { path: path.to_owned(), file, is_plain })
     }
 
     /// Its uncompressed content from the start; one reader at a time.
@@ -75,7 +73,7 @@ pub(super) struct Plan {
 }
 
 /// How much of two files is compared at once.
-const BLOCK_BYTES: usize = 64 * 1024;
+const BLOCK_BYTES: usize = 16 * 1024;
 
 /// Where the Python program noted how many bytes of the CSV it had exported, in its state folder.
 pub(in crate::cli) const PYTHON_OFFSET: &str = "sql_state.offset";
@@ -115,29 +113,36 @@ pub(super) fn python_bookmark(
 
 /// What follows `bookmark`, in the CSV or in the rotations beside it; all of them without one.
 pub(super) fn plan(csv: Rows, bookmark: Option<&Bookmark>) -> anyhow::Result<Plan> {
-    let Some(bookmark) = bookmark else {
-        let mut all = rotations(&csv.path)?;
-        all.push(csv);
-        drop_copies(&mut all)?;
-        return Ok(Plan { pieces: all.into_iter().map(Piece::whole).collect(), warning: None });
-    };
-    if csv.has(bookmark).with_context(|| cannot_read(&csv.path))? {
+    let path = csv.path.clone();
+    if let Some(bookmark) = bookmark
+        && csv.has(bookmark).with_context(|| cannot_read(&path))?
+    {
         return Ok(Plan { pieces: vec![Piece::after(csv, bookmark)], warning: None });
     }
-    let (holders, mut rotations) = holders(rotations(&csv.path)?, bookmark)?;
+    let mut files = rotations(&path)?;
+    files.push(csv);
+    if drop_copies(&mut files) {
+        sort_by_time(&mut files)?;
+    }
+    let Some(bookmark) = bookmark else {
+        return Ok(Plan { pieces: files.into_iter().map(Piece::whole).collect(), warning: None });
+    };
+    let (holders, mut later) = holders(files, bookmark)?;
     if !holders.is_empty() {
-        rotations.push(csv);
-        drop_copies(&mut rotations)?;
         let holders = holders.into_iter().map(|rows| Piece::after(rows, bookmark));
-        let pieces = holders.chain(rotations.into_iter().map(Piece::whole)).collect();
+        let pieces = holders.chain(later.into_iter().map(Piece::whole)).collect();
         return Ok(Plan { pieces, warning: None });
     }
-    let cannot = || cannot_read(&csv.path);
-    let content = csv.content().with_context(cannot)?;
-    match edited::find(bookmark, content).with_context(cannot)? {
-        Some(found) => Ok(edited_plan(csv, found)),
-        None => another_plan(csv, rotations, bookmark),
+    if let Some(at) = later.iter().position(|rows| rows.path == path) {
+        let csv = later.remove(at);
+        let cannot = || cannot_read(&path);
+        let content = csv.content().with_context(cannot)?;
+        if let Some(found) = edited::find(bookmark, content).with_context(cannot)? {
+            return Ok(edited_plan(csv, found));
+        }
+        return another_plan(Some(csv), later, (&path, bookmark));
     }
+    another_plan(None, later, (&path, bookmark))
 }
 
 /// What follows the place that was found in an edited CSV.
@@ -157,7 +162,11 @@ fn edited_plan(csv: Rows, found: edited::Found) -> Plan {
 
 /// All of the CSV, which is another file than the one that was exported, and the rotations that are
 /// later than that.
-fn another_plan(csv: Rows, rotations: Vec<Rows>, bookmark: &Bookmark) -> anyhow::Result<Plan> {
+fn another_plan(
+    csv: Option<Rows>,
+    rotations: Vec<Rows>,
+    (path, bookmark): (&Path, &Bookmark),
+) -> anyhow::Result<Plan> {
     let mut later = Vec::new();
     for rows in rotations {
         let cannot = || cannot_read(&rows.path);
@@ -172,11 +181,10 @@ fn another_plan(csv: Rows, rotations: Vec<Rows>, bookmark: &Bookmark) -> anyhow:
          among the rotations beside it: this one is exported from its beginning{others}. Rows that were \
          added to the other file after that line are in no file of SQL; rows of this one that were exported \
          before come twice\n  hint: to have each row once, empty the table and run --sql-export --all",
-        csv.path.display(),
+        path.display(),
         bookmark.lines
     );
-    later.push(csv);
-    drop_copies(&mut later)?;
+    later.extend(csv);
     Ok(Plan { pieces: later.into_iter().map(Piece::whole).collect(), warning: Some(warning) })
 }
 
@@ -190,75 +198,78 @@ fn rotations(csv: &Path) -> anyhow::Result<Vec<Rows>> {
         }
     }
     let mut rotations = Vec::new();
-    for (age, path) in paths.into_iter().enumerate() {
+    for path in paths {
         match Rows::open(&path) {
             // It was renamed or removed just now: the next run sees what is there then.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            other => {
-                let rows = other.with_context(|| cannot_read(&path))?;
-                rotations.push(Rows { age, ..rows });
-            }
+            other => rotations.push(other.with_context(|| cannot_read(&path))?),
         }
     }
     Ok(rotations)
 }
 
-/// Those of `rotations` that have the place in them, one unless there is an odd copy, and those that are
-/// later; all of them if none has it.
+/// Those of `files` that have the place in them, one unless there is an odd copy, and those that are later;
+/// all of them if none has it.
 ///
 /// One that cannot be read may hold rows that are missing, unless it is older than the place.
-fn holders(rotations: Vec<Rows>, bookmark: &Bookmark) -> anyhow::Result<(Vec<Rows>, Vec<Rows>)> {
-    let (mut holders, mut others, mut unread) = (Vec::new(), Vec::new(), None);
-    for rows in rotations {
+fn holders(files: Vec<Rows>, bookmark: &Bookmark) -> anyhow::Result<(Vec<Rows>, Vec<Rows>)> {
+    let (mut holders, mut later, mut unread) = (Vec::new(), Vec::new(), None);
+    for rows in files {
         match rows.has(bookmark) {
-            Ok(true) => holders.push(rows),
-            Ok(false) => others.push(rows),
-            Err(error) => {
-                unread = Some((rows.age, anyhow!(error).context(cannot_read(&rows.path))));
+            Ok(true) => {
+                if holders.is_empty() {
+                    // Those before it are older.
+                    later.clear();
+                    unread = None;
+                }
+                holders.push(rows);
             }
+            Ok(false) => later.push(rows),
+            Err(error) => unread = Some(anyhow!(error).context(cannot_read(&rows.path))),
         }
     }
-    drop_copies(&mut holders)?;
-    let oldest = holders.first().map(|rows| rows.age);
-    let is_later = |age: usize| oldest.is_none_or(|oldest| age > oldest);
-    match unread {
-        Some((age, error)) if is_later(age) => return Err(error),
-        _ => {}
-    }
-    others.retain(|rows| is_later(rows.age));
-    Ok((holders, others))
+    unread.map_or(Ok((holders, later)), Err)
 }
 
-/// Leaves out each file that another one starts with: a copy made by hand, or one that is being
-/// compressed.
-fn drop_copies(files: &mut Vec<Rows>) -> anyhow::Result<()> {
-    let mut at = 0;
+/// Leaves out each file that another one starts with: a copy made by hand, or one that is being made or
+/// compressed. Gives whether the names do not tell the order any more: two that are equal have two.
+fn drop_copies(files: &mut Vec<Rows>) -> bool {
+    // What cannot be read is no copy.
+    let starts = |one: &Rows, other: &Rows| is_start(one, other).unwrap_or(false);
+    let (mut at, mut are_equal) = (0, false);
     while let Some(rows) = files.get(at) {
-        let mut is_copy = false;
-        for (other_at, other) in files.iter().enumerate().filter(|(other_at, _)| *other_at != at) {
-            // Of two that are equal, the later one stays.
-            is_copy |= is_start(rows, other)? && (other_at > at || !is_start(other, rows)?);
-        }
-        if is_copy { drop(files.remove(at)) } else { at += 1 }
+        let mut others = files.iter().enumerate().filter(|(other_at, _)| *other_at != at);
+        let whole = others.find(|(_, other)| starts(rows, other)).map(|(_, other)| other);
+        are_equal |= whole.is_some_and(|whole| starts(whole, rows));
+        if whole.is_some() { drop(files.remove(at)) } else { at += 1 }
     }
+    are_equal
+}
+
+/// Sorts by the time of the first row.
+fn sort_by_time(files: &mut Vec<Rows>) -> anyhow::Result<()> {
+    let mut timed = Vec::new();
+    for rows in files.drain(..) {
+        let time = rows.content().and_then(edited::first_time);
+        timed.push((time.with_context(|| cannot_read(&rows.path))?, rows));
+    }
+    timed.sort_by_key(|(time, _)| *time);
+    files.extend(timed.into_iter().map(|(_, rows)| rows));
     Ok(())
 }
 
 /// Whether `other` begins with all that is in `one`.
-fn is_start(one: &Rows, other: &Rows) -> anyhow::Result<bool> {
-    let open = |rows: &Rows| rows.content().with_context(|| cannot_read(&rows.path));
-    let (mut ours, mut theirs) = (open(one)?, open(other)?);
+fn is_start(one: &Rows, other: &Rows) -> io::Result<bool> {
+    let (mut ours, mut theirs) = (one.content()?, other.content()?);
     let (mut block, mut compared) = (vec![0; BLOCK_BYTES], vec![0; BLOCK_BYTES]);
     loop {
-        let length = ours.read(&mut block).with_context(|| cannot_read(&one.path))?;
+        let length = ours.read(&mut block)?;
         let block = block.get(..length).unwrap_or_default();
         let compared = compared.get_mut(..length).unwrap_or_default();
         match theirs.read_exact(compared) {
             Ok(()) if length == 0 => return Ok(true),
             Ok(()) if block == compared => {}
-            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-                return Err(error).with_context(|| cannot_read(&other.path));
-            }
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
             _ => return Ok(false),
         }
     }
