@@ -31,5 +31,6 @@ mod service_user;
 mod anonymize;
 mod snapshots;
 mod stories;
+mod units;
 mod kill;
 mod disk_full;
