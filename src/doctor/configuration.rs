@@ -40,11 +40,11 @@ pub fn who(config: &Config, account: Result<&Option<Account>, &Note>) -> Vec<Fin
             Err(note) => told.note(Level::Error, note),
             Ok(None) if own.is_root() && config.run_as.is_some() => told.warning(
                 "runs are root's, as `run_as_user` in section [User] says",
-                "name an account of its own: `sudo maillogsentinel --setup` makes `maillogsentinel`",
+                "name an account of its own: the README makes `maillogsentinel`",
             ),
             Ok(None) if own.is_root() => told.warning(
                 "runs are root's: there is no account `maillogsentinel`",
-                "`sudo maillogsentinel --setup` makes it",
+                "make it as the README does (useradd)",
             ),
             Ok(None) => told.ok(&format!("checked as user {}", account::own_name())),
             Ok(Some(account)) if !own.is_root() && account.user != own.as_raw() => {

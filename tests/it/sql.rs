@@ -177,7 +177,7 @@ fn an_edited_csv_is_continued_and_another_one_starts_anew() {
         .prints("1 row exported")
         .says("is not the file that was exported up to line 5")
         .says("come twice")
-        .says("empty the table and run --sql-export --all");
+        .says("--sql-export --all");
     import(&scene).exits(0);
     assert_eq!(users(&scene)[60..], ["new1", "new2", "other"]);
     export(&scene).exits(0).prints("nothing new");
@@ -227,6 +227,39 @@ fn the_first_export_and_all_take_the_rotations_too() {
     scene.write("work/maillogsentinel.csv-20261115", HEADER.to_owned() + &row(30, "later"));
     scene.write(CSV, HEADER.to_owned() + &row(40, "latest"));
     export(&scene).exits(0).prints("2 rows exported").says("after the rotations that are later");
+}
+
+#[test]
+fn rotations_whose_rows_were_read_again_are_not_exported_twice() {
+    let log = ["10", "11", "12"]
+        .map(|hour| failure(&format!("Nov 22 {hour}:00:00"), "203.0.113.9", hour));
+    let scene = scene().file("mail.log", &log[0]);
+    for (number, line) in [(2, &log[1]), (1, &log[2])] {
+        scene.run().exits(0);
+        let rotation = format!("work/maillogsentinel.csv.{number}");
+        fs::rename(scene.path(CSV), scene.path(&rotation)).unwrap();
+        scene.append("mail.log", line);
+    }
+    scene.run().exits(0);
+    export(&scene).exits(0).prints("3 rows exported");
+    let backup = scene.path("backup").display().to_string();
+    let reset = ["--reset", "--yes", "--backup-dir", &backup];
+    fs::create_dir(&backup).unwrap();
+    Ran::of(&mut scene.command(&reset)).exits(0);
+    scene.run().exits(0);
+    export(&scene)
+        .exits(0)
+        .prints("3 rows exported")
+        .says("not exported")
+        .says("maillogsentinel.csv.1");
+}
+
+#[test]
+fn what_is_no_csv_of_ours_is_refused() {
+    let scene = scene().file(CSV, "a,b,c\n1,2,3\n");
+    export(&scene).exits(1).says("is no CSV of failed logins");
+    scene.write(CSV, csv(&["a"]).replace(HEADER, ""));
+    export(&scene).exits(0).prints("1 row exported").says(":1: the header is missing");
 }
 
 #[test]

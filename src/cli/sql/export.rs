@@ -18,8 +18,10 @@ use crate::report::grouped;
 use crate::sql::csv_rows::{CsvRows, Next, Row};
 use crate::sql::export::{Script, Tally};
 use crate::sql::import::folder;
+use crate::sql::value;
 use crate::store::exported::Exported;
 use crate::store::lock::Lock;
+use crate::untrusted::for_sql;
 
 pub(super) fn run(host: &Host, args: &Args, config: &Config) -> anyhow::Result<Told> {
     let started = Instant::now();
@@ -36,7 +38,10 @@ pub(super) fn run(host: &Host, args: &Args, config: &Config) -> anyhow::Result<T
     let done = publish::settle(&mut store, host)?;
     let csv = &config.paths.csv;
     let Some(rows) = open_csv(csv, done.is_some())? else {
-        let text = format!("no {} at the moment: nothing to export", csv.display());
+        let text = format!(
+            "no {} at the moment: nothing is exported until the next run makes it, rows in its rotations neither",
+            csv.display()
+        );
         return Ok(Told { text, well: true });
     };
     let bookmark = match &done {
@@ -135,6 +140,11 @@ fn write<'p>(
             let lines = rows.position().1;
             match rows.next(&mut row).with_context(cannot)? {
                 Next::Row if row.is_header() || row.is_blank() => {}
+                Next::Row if row.line == 1 && !is_ours(&row) => bail!(
+                    "{} is no CSV of failed logins: its first line is neither our header nor a row; nothing was \
+                     exported\n  hint: put it right, or move it away, or set `csv_filename` in section [paths]",
+                    source.path.display()
+                ),
                 Next::Row => {
                     script.add(&row).with_context(|| cannot_write(new))?;
                     let more = rows.position().1 - lines;
@@ -160,6 +170,11 @@ fn write<'p>(
     }
     let (out, tally) = script.finish().with_context(|| cannot_write(new))?;
     Ok(Some((out, tally, reached)))
+}
+
+/// Whether it can be a row: it has a date where that belongs.
+fn is_ours(row: &Row) -> bool {
+    row.field(1).is_some_and(|date| value::time(&for_sql(date)).is_some())
 }
 
 /// What holds for a CSV without its header.

@@ -124,9 +124,7 @@ pub(super) fn plan(csv: Rows, bookmark: Option<&Bookmark>) -> anyhow::Result<Pla
     if drop_copies(&mut files) {
         sort_by_time(&mut files)?;
     }
-    let Some(bookmark) = bookmark else {
-        return Ok(Plan { pieces: files.into_iter().map(Piece::whole).collect(), warning: None });
-    };
+    let Some(bookmark) = bookmark else { return whole_plan(files, &path) };
     let (holders, mut later) = holders(files, bookmark)?;
     if !holders.is_empty() {
         let holders = holders.into_iter().map(|rows| Piece::after(rows, bookmark));
@@ -143,6 +141,33 @@ pub(super) fn plan(csv: Rows, bookmark: Option<&Bookmark>) -> anyhow::Result<Pla
         return another_plan(Some(csv), later, (&path, bookmark));
     }
     another_plan(None, later, (&path, bookmark))
+}
+
+/// All rows of the CSV and of its rotations; but not of rotations from the time that the CSV itself is of: the
+/// logs were read again since, and it has their rows.
+fn whole_plan(files: Vec<Rows>, csv: &Path) -> anyhow::Result<Plan> {
+    let time = |rows: &Rows| {
+        let time = rows.content().and_then(edited::first_time);
+        time.with_context(|| cannot_read(&rows.path))
+    };
+    let of_csv = files.iter().find(|rows| rows.path == csv).map(time).transpose()?.flatten();
+    let (mut pieces, mut left) = (Vec::new(), Vec::new());
+    for rows in files {
+        let is_again = rows.path != csv && of_csv.is_some() && time(&rows)? > of_csv;
+        if is_again {
+            left.push(rows.path.display().to_string());
+        } else {
+            pieces.push(Piece::whole(rows));
+        }
+    }
+    let warning = format!(
+        "not exported: {}, for it begins later than {}, which was written anew from the logs and has its \
+         rows\n  hint: if it has others, rename the CSV to a rotation too, and run --sql-export --all after \
+         the next run",
+        left.join(", "),
+        csv.display()
+    );
+    Ok(Plan { pieces, warning: Some(warning).filter(|_| !left.is_empty()) })
 }
 
 /// What follows the place that was found in an edited CSV.
@@ -180,7 +205,8 @@ fn another_plan(
         "{} is not the file that was exported up to line {}, or was edited there, and that file is not \
          among the rotations beside it: this one is exported from its beginning{others}. Rows that were \
          added to the other file after that line are in no file of SQL; rows of this one that were exported \
-         before come twice\n  hint: to have each row once, empty the table and run --sql-export --all",
+         before come twice\n  hint: if there are such rows, and the CSV and its rotations still hold all that the \
+         database has, empty the table and run --sql-export --all",
         path.display(),
         bookmark.lines
     );

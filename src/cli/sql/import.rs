@@ -240,8 +240,8 @@ fn stopped(error: &ImportError, target: &Target) -> anyhow::Error {
              there if it exists"
         }
         ImportError::Unable(_) => {
-            "\n  hint: make room on the disk of the database, or mend it; nothing is lost: the next run goes on \
-             with the first file that is not imported"
+            "\n  hint: make room on the disk of the database; if it is broken or no database, mend it, move it \
+             away or name another; nothing is lost: the next run goes on with the first file that is not imported"
         }
         ImportError::Busy(_) => {
             "\n  hint: try again when that is done; nothing is lost: the next run goes on with the first file \

@@ -41,7 +41,7 @@ impl Sqlite {
             Ok(database)
         };
         let database = open().map_err(|error| match trouble(&error, "") {
-            Trouble::Busy(words) => Trouble::Busy(words),
+            known @ (Trouble::Busy(_) | Trouble::Unable(_)) => known,
             other => lost(other.words().to_owned()),
         })?;
         Ok(Self { database, path: path.to_owned() })
