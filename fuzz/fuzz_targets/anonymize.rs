@@ -1,5 +1,5 @@
 //! Fuzzes `anonymize`: whatever a log holds, the result has the same lines, each is taken for the
-//! same, nothing but plain characters is in it, and the same input gives the same result.
+//! same or emptied, nothing but plain characters is in it, and the same input gives the same result.
 
 #![no_main]
 
@@ -15,6 +15,10 @@ fuzz_target!(|log: &[u8]| {
     assert!(redacted.iter().all(|b| matches!(b, b'\n' | b'\r' | b'\t' | 0 | b' '..=b'~')));
     let (mut before, mut after) = (Outage::default(), Outage::default());
     for (old, new) in lines(log).zip(lines(&redacted)) {
+        if anonymizer.emptied > 0 && new == b"redacted" {
+            // No way was found to keep its meaning, which is said; those after it may hang on it.
+            break;
+        }
         let (old, new) = (event(old, &mut before), event(new, &mut after));
         if let (Some((_, Some(old))), Some((_, Some(new)))) = (&old, &new) {
             let placeholders = &mut anonymizer.redactor.placeholders;
@@ -25,7 +29,6 @@ fuzz_target!(|log: &[u8]| {
         }
         assert_eq!(old.map(|old| old.0), new.map(|new| new.0));
     }
-    assert_eq!(anonymizer.emptied, 0);
     let (hashed, _) = redact(log, Naming::Hashed);
     assert_eq!(hashed, redact(log, Naming::Hashed).0);
 });

@@ -31,12 +31,14 @@ fn splits(engine: Engine, input: &[u8]) {
     while let Ok(Some(statement)) = script.statement() {
         let text = statement.text.as_bytes();
         assert!(!text.is_empty());
-        let rest = &input[from..];
-        let at = rest.windows(text.len()).position(|window| window == text);
-        let at = at.unwrap_or_else(|| panic!("{statement:?} is not in the rest"));
-        from += at + text.len();
-        let line = 1 + input[..from - text.len()].iter().filter(|byte| **byte == b'\n').count();
-        assert!(statement.line <= line as u64, "{statement:?} is on line {line}");
+        // The same words may stand in a comment before it: it is looked for on its own line.
+        let ends = input.iter().zip(1..).filter(|(byte, _)| **byte == b'\n').map(|(_, end)| end);
+        let start = std::iter::once(0).chain(ends).nth(statement.line as usize - 1);
+        from = from.max(start.unwrap_or_else(|| panic!("{statement:?} has no such line")));
+        let at = input[from..].windows(text.len()).position(|window| window == text);
+        let at = from + at.unwrap_or_else(|| panic!("{statement:?} is not in the rest"));
+        assert!(!input[from..at].contains(&b'\n'), "{statement:?} is on a later line");
+        from = at + text.len();
         kind(engine, &statement.text);
     }
 }

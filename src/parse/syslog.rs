@@ -102,8 +102,8 @@ fn dated(line: &[u8]) -> Option<Dated<'_>> {
     // A priority in front, as a syslog socket or an RFC 5424 file has it.
     let (priority, line) = match line.split_first() {
         Some((b'<', rest)) => {
-            let end = rest.iter().take(4).position(|b| *b == b'>')?;
-            (true, rest.get(end + 1..)?)
+            let end = rest.iter().take(4).position(|b| !b.is_ascii_digit())?;
+            (true, rest.get(end..)?.strip_prefix(b">").filter(|_| end > 0)?)
         }
         _ => (false, line),
     };
@@ -196,6 +196,15 @@ mod tests {
             ));
             assert_eq!(rfc5424[1..], rest);
             assert_eq!(rfc5424[0], "RFC 5424");
+        }
+    }
+
+    #[test]
+    fn a_priority_is_one_to_three_digits() {
+        let line = |priority: &str| format!("{priority}Nov 22 21:28:34 mx1 postfix/smtpd[12]: x");
+        assert!(header(line("<191>").as_bytes()).is_ok());
+        for priority in ["<>", "<1234>", "<x0>", "<2", "<20>>"] {
+            assert!(header(line(priority).as_bytes()).is_err(), "{priority}");
         }
     }
 
