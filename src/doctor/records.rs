@@ -60,7 +60,10 @@ fn tell(health: &Health, name: &str, told: &Told) {
         Some([]) => told.ok(&format!("{holds}, no damage")),
         Some(damage) => told.error(
             &format!("{name} is damaged: {}", damage.join("; ")),
-            &format!("move {name} away: the next run builds it anew from the logs and the CSV"),
+            &format!(
+                "move {name} away, with {name}-wal and {name}-shm if they are there: the next run builds it \
+                 anew from the logs and the CSV"
+            ),
         ),
     }
     if health.waiting > 0 {

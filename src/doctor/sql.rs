@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::{Level, Scene, Told, shown};
 use crate::config::Database;
-use crate::files;
 use crate::sql::connect::{Connection, Target, Trouble};
 use crate::sql::{Engine, Layout, mapping};
 use crate::store::look;
@@ -16,9 +15,6 @@ use crate::store::look;
 const ANSWER: Duration = Duration::from_secs(15);
 /// How long the search for damage may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-const SERVER: &str = "check db_host, db_port, db_name, db_user and the password in section [database], and \
-    whether the server runs";
 
 pub(super) fn check(scene: &Scene, told: &Told) {
     let database = &scene.config.database;
@@ -39,11 +35,6 @@ pub(super) fn check(scene: &Scene, told: &Told) {
 
 fn layout(database: &Database) -> Result<Layout, String> {
     let Some(path) = &database.mapping_file else { return Ok(Layout::standard(&database.table)) };
-    // A pipe would be waited for.
-    let opened = files::open(path).map(drop);
-    opened.map_err(|error| {
-        format!("cannot read {}: {error}\n  hint: check column_mapping_file", shown(path))
-    })?;
     mapping::read(path, &database.table)
         .map_err(|error| format!("{error}\n  hint: {}", error.hint()))
 }
@@ -101,12 +92,12 @@ fn servers(database: &Database, target: &Target, layout: &Layout, told: &Told) {
     }
     let level = if first.is_some() { Level::Warning } else { Level::Error };
     for what in &silent {
-        told.refusal(level, what, Some(SERVER));
+        told.refusal(level, what, Some(target.hint()));
     }
     let Some((at, place)) = first else { return };
-    let (target, asked_for) = (target.clone(), layout.clone());
+    let (its_target, asked_for) = (target.clone(), layout.clone());
     let asked =
-        in_background(move || rights(engine, &mut *target.connect(engine, at)?, &asked_for));
+        in_background(move || rights(engine, &mut *its_target.connect(engine, at)?, &asked_for));
     let table = &layout.table;
     let absent = format!("{place} has no table {table} yet; an import makes it");
     match answer(&asked) {
@@ -122,7 +113,7 @@ fn servers(database: &Database, target: &Target, layout: &Layout, told: &Told) {
             "grant SELECT, INSERT and UPDATE on it to db_user (docs/fleet.md), or set another table_name",
         ),
         Err(words) => {
-            told.warning(&format!("{place} does not tell what may be done there: {words}"), SERVER);
+            told.warning(&format!("{place} does not tell what may be done there: {words}"), target.hint());
         }
     }
 }

@@ -38,36 +38,38 @@ impl Content for &[u8] {
 impl Bookmark {
     /// The place after `offset` bytes and `lines` lines of `content`, which stands at its start.
     pub fn new(content: &mut dyn Content, (offset, lines): (u64, u64)) -> io::Result<Self> {
-        let lengths = (offset.min(HEAD_BYTES), offset.min(TAIL_BYTES));
-        let (head, tail) = ends(content, offset, lengths)?;
+        let head = read(content, offset.min(HEAD_BYTES))?;
+        let tail = before(content, &head, offset, offset.min(TAIL_BYTES))?;
         Ok(Self { offset, lines, head: Fingerprint::of(&head), tail })
     }
 
     /// Whether `content`, which stands at its start, begins with all that was exported, as far as the
     /// ends of that tell. If so, it stands at the place then.
     pub fn is_in(&self, content: &mut dyn Content) -> io::Result<bool> {
-        let lengths = (self.head.length as u64, self.tail.len() as u64);
-        let (head, tail) = ends(content, self.offset, lengths)?;
-        Ok(tail == self.tail && Fingerprint::of(&head) == self.head)
+        let head = read(content, self.head.length as u64)?;
+        // The rest of a compressed file that is another one is not unpacked.
+        Ok(Fingerprint::of(&head) == self.head
+            && before(content, &head, self.offset, self.tail.len() as u64)? == self.tail)
     }
 }
 
-/// The first and the last bytes before `offset`, as many as are asked for and there.
-fn ends(
-    content: &mut dyn Content,
-    offset: u64,
-    (head_length, tail_length): (u64, u64),
-) -> io::Result<(Vec<u8>, Vec<u8>)> {
-    let (mut head, mut tail) = (Vec::new(), Vec::new());
-    Read::take(&mut *content, head_length).read_to_end(&mut head)?;
-    let before = offset.saturating_sub(tail_length);
-    match before.checked_sub(head.len() as u64) {
+fn read(content: &mut dyn Content, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    content.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The last `length` bytes before `offset`, as many as are there; `head` was read before.
+fn before(content: &mut dyn Content, head: &[u8], offset: u64, length: u64) -> io::Result<Vec<u8>> {
+    let start = offset.saturating_sub(length);
+    let mut tail = Vec::new();
+    match start.checked_sub(head.len() as u64) {
         Some(between) => content.skip(between)?,
-        None => tail.extend(head.iter().skip(usize::try_from(before).unwrap_or(usize::MAX))),
+        None => tail.extend(head.iter().skip(usize::try_from(start).unwrap_or(usize::MAX))),
     }
-    let missing = tail_length.saturating_sub(tail.len() as u64);
-    Read::take(&mut *content, missing).read_to_end(&mut tail)?;
-    Ok((head, tail))
+    let missing = length.saturating_sub(tail.len() as u64);
+    tail.extend(read(content, missing)?);
+    Ok(tail)
 }
 
 #[cfg(test)]

@@ -8,18 +8,17 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rusqlite::{OptionalExtension, params, params_from_iter};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
 
 use super::figures::span;
 use super::rows::{COLUMNS, Chunk, ChunkError};
 use super::{Store, StoreError};
+use crate::files;
 
 /// The header, as the contract has it.
 pub const HEADER: &str = "server;date;ip;user;hostname;reverse_dns_status;country_code;asn;aso\n";
@@ -328,28 +327,19 @@ fn open(path: &Path) -> Result<File, StoreError> {
     let path = target.as_deref().unwrap_or(path);
     let io = |action| move |source| StoreError::Io { action, path: path.to_owned(), source };
     if stat(path)?.is_none() {
-        // Always the same name: what a killed run left is used, not left lying about.
+        // Always the same name: what a killed run left is replaced, not left lying about.
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".new");
         let new = path.with_file_name(name);
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o640)
-            .open(&new)
-            .map_err(io("create"))?;
+        let mut file = files::create(&new).map_err(io("create"))?;
         file.write_all(HEADER.as_bytes()).map_err(io("write"))?;
         file.sync_all().map_err(io("write"))?;
-        match renameat_with(CWD, &new, CWD, path, RenameFlags::NOREPLACE) {
+        match files::publish(&new, path) {
             // Somebody made the file in between: it is theirs, and continued.
-            Err(Errno::EXIST) => std::fs::remove_file(&new).map_err(io("remove"))?,
-            // A file system that cannot promise not to replace.
-            Err(Errno::INVAL | Errno::NOSYS) => {
-                std::fs::rename(&new, path).map_err(io("create"))?;
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                std::fs::remove_file(&new).map_err(io("remove"))?;
             }
-            other => other.map_err(|error| io("create")(error.into()))?,
+            other => other.map_err(io("create"))?,
         }
         let folder = path.parent().unwrap_or(Path::new("."));
         File::open(folder).and_then(|f| f.sync_all()).map_err(io("create"))?;

@@ -19,10 +19,8 @@ mod schema;
 pub mod whole;
 
 use std::ffi::OsStr;
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -30,6 +28,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql};
 
 use crate::account;
+use crate::files;
 use crate::position::{Fingerprint, Generation, Progress, Stamp};
 use crate::untrusted::Untrusted;
 
@@ -258,12 +257,10 @@ fn create(path: &Path) -> Result<(), StoreError> {
     let made = |source| StoreError::Database { action: "make", path: path.to_owned(), source };
     let empty = schema::empty().map_err(made)?;
     let io = |source| StoreError::Io { action: "create", path: path.to_owned(), source };
-    // Always the same name: what a killed run left is used, not left lying about.
+    // Always the same name: what a killed run left is replaced, not left lying about.
     let new = unfinished_store(path);
-    let mut options = OpenOptions::new();
     // SQLite gives the files beside it the same mode.
-    options.write(true).create(true).truncate(true).mode(0o640);
-    let mut file = options.open(&new).map_err(io)?;
+    let mut file = files::create(&new).map_err(io)?;
     file.write_all(&empty).and_then(|()| file.sync_all()).map_err(io)?;
     // What is left of another store would be played into this one.
     for companion in whole::COMPANIONS.map(|end| whole::companion(path, end)) {

@@ -255,6 +255,37 @@ fn rotations_whose_rows_were_read_again_are_not_exported_twice() {
 }
 
 #[test]
+fn rotations_that_share_a_place_bring_nothing_twice() {
+    let scene = scene().file(CSV, csv(&["a"]));
+    export(&scene).exits(0);
+    let at = |hour: u32, user: &str| {
+        HEADER.to_owned() + &row(0, user).replace(" 21:", &format!(" {hour}:"))
+    };
+    for (name, hour) in [("2", 23), ("1", 22)] {
+        for (end, hour) in [("", hour), (".old", hour - 2)] {
+            scene.write(
+                &format!("work/maillogsentinel.csv.{name}{end}"),
+                at(hour, &format!("u{hour}")),
+            );
+        }
+        let old = scene.path(&format!("work/maillogsentinel.csv.{name}.old"));
+        assert!(Command::new("gzip").arg(&old).status().unwrap().success());
+        let packed = scene.path(&format!("work/maillogsentinel.csv.{name}.gz"));
+        fs::rename(old.with_extension("old.gz"), packed).unwrap();
+    }
+    scene.write(CSV, HEADER);
+    for _ in 0..3 {
+        let _ = export(&scene).exits(0);
+    }
+    import(&scene).exits(0);
+    let mut users = users(&scene);
+    let count = users.len();
+    users.sort();
+    users.dedup();
+    assert_eq!(users.len(), count, "{users:?}");
+}
+
+#[test]
 fn what_is_no_csv_of_ours_is_refused() {
     let scene = scene().file(CSV, "a,b,c\n1,2,3\n");
     export(&scene).exits(1).says("is no CSV of failed logins");
@@ -486,6 +517,9 @@ fn what_everybody_can_write_is_not_run() {
         .says("a.sql can be written to by everybody")
         .says("chmod o-w")
         .prints("1 file imported");
+    std::os::unix::fs::symlink(scene.path("work/sql/b.sql"), scene.path("work/sql/c.sql")).unwrap();
+    import(&scene).exits(1).says("c.sql is a link").says("put the file itself there");
+    fs::remove_file(scene.path("work/sql/c.sql")).unwrap();
     mode(scene.path("work/sql/a.sql"), 0o640);
     mode(scene.path("work/sql"), 0o1777);
     import(&scene).exits(1).says("/work/sql can be written to by everybody");

@@ -53,6 +53,37 @@ fn ten_importers_at_once_into_mariadb() {
     ten_servers(&Target::mariadb());
 }
 
+#[test]
+fn a_table_that_all_make_at_once_is_made_once() {
+    const IMPORTERS: usize = 12;
+    let target = Target::postgres();
+    let scenes: Vec<_> = (0..IMPORTERS).map(|_| sentinel(&target)).collect();
+    for (number, scene) in scenes.iter().enumerate() {
+        add_rows(scene, &format!("mx{number}"), 0..3);
+        export(scene).exits(0);
+    }
+    for _ in 0..12 {
+        let started: Vec<_> = scenes.iter().map(start).collect();
+        started.into_iter().for_each(ends_well);
+        let rows = target.column("SELECT count(*) FROM maillogsentinel_events");
+        assert_eq!(rows, [(IMPORTERS * 3).to_string()]);
+        target.execute("DROP TABLE maillogsentinel_events, maillogsentinel_imports");
+    }
+}
+
+#[test]
+fn a_type_with_the_name_of_the_table_of_imports_is_said() {
+    let target = Target::postgres();
+    target.execute("CREATE TYPE maillogsentinel_imports AS ENUM ('a')");
+    let scene = sentinel(&target);
+    add_rows(&scene, "mx1", 0..3);
+    export(&scene).exits(0);
+    import(&scene)
+        .exits(1)
+        .says("cannot use the table maillogsentinel_imports")
+        .says("already exists");
+}
+
 /// Kills importers of ever new rows at random instants, two in a row now and then.
 fn killed_importers(target: &Target, rounds: usize) {
     const ROWS: usize = 3000;

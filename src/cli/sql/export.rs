@@ -5,11 +5,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 
-use super::former::{self, Piece, Rows};
+use super::former::{self, Piece};
 use super::publish::{self, Unfinished, cannot_write};
-use super::{Told, hinted, layout, make_folder, open_store};
+use super::rows::Rows;
+use super::{Told, hinted, layout, make_folder, open_store, refusal};
 use crate::cli::args::Args;
 use crate::config::Config;
 use crate::host::Host;
@@ -31,10 +32,7 @@ pub(super) fn run(host: &Host, args: &Args, config: &Config) -> anyhow::Result<T
     let mut store = open_store(config)?;
     let folder = &config.database.export_dir;
     make_folder(folder)?;
-    folder::check(folder).map_err(|error| match error.hint() {
-        Some(hint) => anyhow!("{error}\n  hint: {hint}"),
-        None => error.into(),
-    })?;
+    folder::check(folder).map_err(|error| refusal(&error))?;
     let done = publish::settle(&mut store, host)?;
     let csv = &config.paths.csv;
     let Some(rows) = open_csv(csv, done.is_some())? else {

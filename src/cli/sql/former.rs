@@ -1,51 +1,13 @@
 //! Finds what of the CSV was not exported yet, also when it was rotated, moved or edited meanwhile.
 
-use std::fs::File;
-use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 
-use crate::files;
+use super::rows::{self, Rows};
 use crate::position::Bookmark;
-use crate::source::SourceError;
-use crate::source::compressed::{self, Compression};
-use crate::source::rotation;
-use crate::sql::bookmark::Content;
 use crate::sql::csv_rows::{CsvRows, Next, Row};
 use crate::sql::edited;
-
-/// A file of rows, plain or compressed.
-pub(super) struct Rows {
-    pub(super) path: PathBuf,
-    file: File,
-    is_plain: bool,
-}
-
-impl Rows {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut file = files::open(path)?;
-        let mut start = Vec::new();
-        file.by_ref().take(8).read_to_end(&mut start)?;
-        let is_plain = Compression::of(&start) == Compression::None;
-        Ok(Self { path: path.to_owned(), file, is_plain })
-    }
-
-    /// Its uncompressed content from the start; one reader at a time.
-    pub(super) fn content(&self) -> io::Result<Box<dyn Content>> {
-        let mut file = self.file.try_clone()?;
-        file.rewind()?;
-        if self.is_plain {
-            return Ok(Box::new(file));
-        }
-        let (_, content) = compressed::open(file)?;
-        Ok(Box::new(content))
-    }
-
-    fn has(&self, bookmark: &Bookmark) -> io::Result<bool> {
-        bookmark.is_in(&mut *self.content()?)
-    }
-}
 
 /// A stretch of rows.
 pub(super) struct Piece {
@@ -71,9 +33,6 @@ pub(super) struct Plan {
     /// What an administrator should know if there are rows in them.
     pub(super) warning: Option<String>,
 }
-
-/// How much of two files is compared at once.
-const BLOCK_BYTES: usize = 16 * 1024;
 
 /// Where the Python program noted how many bytes of the CSV it had exported, in its state folder.
 pub(in crate::cli) const PYTHON_OFFSET: &str = "sql_state.offset";
@@ -119,11 +78,7 @@ pub(super) fn plan(csv: Rows, bookmark: Option<&Bookmark>) -> anyhow::Result<Pla
     {
         return Ok(Plan { pieces: vec![Piece::after(csv, bookmark)], warning: None });
     }
-    let mut files = rotations(&path)?;
-    files.push(csv);
-    if drop_copies(&mut files) {
-        sort_by_time(&mut files)?;
-    }
+    let files = rows::all(csv)?;
     let Some(bookmark) = bookmark else { return whole_plan(files, &path) };
     let (holders, mut later) = holders(files, bookmark)?;
     if !holders.is_empty() {
@@ -214,26 +169,6 @@ fn another_plan(
     Ok(Plan { pieces: later.into_iter().map(Piece::whole).collect(), warning: Some(warning) })
 }
 
-/// The rotations of the CSV, oldest first.
-fn rotations(csv: &Path) -> anyhow::Result<Vec<Rows>> {
-    let (paths, errors) = rotation::beside(csv);
-    for error in errors {
-        match error {
-            SourceError::NotAFile(_) => log::warn!("{error}: it is no rotation of the CSV"),
-            error => return Err(error.into()),
-        }
-    }
-    let mut rotations = Vec::new();
-    for path in paths {
-        match Rows::open(&path) {
-            // It was renamed or removed just now: the next run sees what is there then.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            other => rotations.push(other.with_context(|| cannot_read(&path))?),
-        }
-    }
-    Ok(rotations)
-}
-
 /// Those of `files` that have the place in them, one unless there is an odd copy, and those that are later;
 /// all of them if none has it.
 ///
@@ -257,51 +192,7 @@ fn holders(files: Vec<Rows>, bookmark: &Bookmark) -> anyhow::Result<(Vec<Rows>, 
     unread.map_or(Ok((holders, later)), Err)
 }
 
-/// Leaves out each file that another one starts with: a copy made by hand, or one that is being made or
-/// compressed. Gives whether the names do not tell the order any more: two that are equal have two.
-fn drop_copies(files: &mut Vec<Rows>) -> bool {
-    // What cannot be read is no copy.
-    let starts = |one: &Rows, other: &Rows| is_start(one, other).unwrap_or(false);
-    let (mut at, mut are_equal) = (0, false);
-    while let Some(rows) = files.get(at) {
-        let mut others = files.iter().enumerate().filter(|(other_at, _)| *other_at != at);
-        let whole = others.find(|(_, other)| starts(rows, other)).map(|(_, other)| other);
-        are_equal |= whole.is_some_and(|whole| starts(whole, rows));
-        if whole.is_some() { drop(files.remove(at)) } else { at += 1 }
-    }
-    are_equal
-}
-
-/// Sorts by the time of the first row.
-fn sort_by_time(files: &mut Vec<Rows>) -> anyhow::Result<()> {
-    let mut timed = Vec::new();
-    for rows in files.drain(..) {
-        let time = rows.content().and_then(edited::first_time);
-        timed.push((time.with_context(|| cannot_read(&rows.path))?, rows));
-    }
-    timed.sort_by_key(|(time, _)| *time);
-    files.extend(timed.into_iter().map(|(_, rows)| rows));
-    Ok(())
-}
-
-/// Whether `other` begins with all that is in `one`.
-fn is_start(one: &Rows, other: &Rows) -> io::Result<bool> {
-    let (mut ours, mut theirs) = (one.content()?, other.content()?);
-    let (mut block, mut compared) = (vec![0; BLOCK_BYTES], vec![0; BLOCK_BYTES]);
-    loop {
-        let length = ours.read(&mut block)?;
-        let block = block.get(..length).unwrap_or_default();
-        let compared = compared.get_mut(..length).unwrap_or_default();
-        match theirs.read_exact(compared) {
-            Ok(()) if length == 0 => return Ok(true),
-            Ok(()) if block == compared => {}
-            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
-            _ => return Ok(false),
-        }
-    }
-}
-
-fn cannot_read(path: &Path) -> String {
+pub(super) fn cannot_read(path: &Path) -> String {
     format!(
         "cannot read {}\n  hint: let the user this runs as read it; or mend it, or move it away; nothing \
          was exported",

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use super::{Told, hinted, layout, open_store};
+use super::{Told, hinted, layout, open_store, refusal};
 use crate::cli::progress::Bar;
 use crate::config::Config;
 use crate::host::Host;
@@ -219,11 +219,6 @@ fn remember(
         done => done.map_err(hinted)?,
     }
     Ok(())
-}
-
-fn refusal(error: &FolderError) -> anyhow::Error {
-    let hint = error.hint().map_or(String::new(), |hint| format!("\n  hint: {hint}"));
-    anyhow::anyhow!("{error}{hint}")
 }
 
 fn stopped(error: &ImportError, target: &Target) -> anyhow::Error {

@@ -4,6 +4,7 @@ mod export;
 mod former;
 mod import;
 mod publish;
+mod rows;
 
 use std::fs::DirBuilder;
 use std::io::Write;
@@ -27,6 +28,7 @@ use crate::exit::Status;
 use crate::host::Host;
 use crate::oplog::SUMMARY;
 use crate::sql::connect::{Connection, Target};
+use crate::sql::import::folder::FolderError;
 use crate::sql::mapping::{self, MappingError};
 use crate::sql::{Engine, Layout};
 use crate::store::{Store, StoreError};
@@ -86,6 +88,12 @@ pub(super) fn layout(config: &Config) -> anyhow::Result<Layout> {
             anyhow::Error::new(error).context(text)
         })?,
     })
+}
+
+/// What a folder or a file of SQL is refused for, with what to do.
+fn refusal(error: &FolderError) -> anyhow::Error {
+    let hint = error.hint().map_or(String::new(), |hint| format!("\n  hint: {hint}"));
+    anyhow::anyhow!("{error}{hint}")
 }
 
 /// Opens the store, in a folder that is made if there is none.

@@ -3,20 +3,18 @@
 //! Nothing depends on it: without the folder, or with a damaged file, the source is read instead.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 
 use super::Kind;
 use super::ranges::Ranges;
+use crate::files;
 
-/// Flags of open(2): no waiting for the other end of a pipe.
-const NOT_WAITING: i32 = OFlags::NONBLOCK.bits().cast_signed();
 /// No compiled form is larger.
 const MOST_BYTES: u64 = 256 << 20;
 
@@ -67,11 +65,8 @@ pub fn is_compiled_form(name: &OsStr) -> bool {
 
 /// The compiled form of `source`, if there is one of this state of it.
 pub(super) fn load(folder: &Path, source: &Path, kind: Kind, stamp: &Stamp) -> Option<Ranges> {
-    let mut options = OpenOptions::new();
-    // A pipe in its place must not make us wait.
-    let mut file =
-        options.read(true).custom_flags(NOT_WAITING).open(place(folder, source, kind)).ok()?;
-    let metadata = file.metadata().ok().filter(|it| it.is_file() && it.len() <= MOST_BYTES)?;
+    let mut file = files::open(&place(folder, source, kind)).ok()?;
+    let metadata = file.metadata().ok().filter(|it| it.len() <= MOST_BYTES)?;
     let size = usize::try_from(metadata.len()).ok()?;
     // One byte more than needed, so that the end is met without growing.
     let mut block = Vec::with_capacity(size.checked_add(1)?);
@@ -88,12 +83,7 @@ pub(super) fn keep(folder: &Path, source: &Path, kind: Kind, ranges: &Ranges) ->
     // Always the same name: what a killed run left is not left lying about. If two write at once,
     // one of them goes without.
     let new = place.with_extension("new");
-    // What is there may be a link to another's file.
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = File::create_new(&new)?;
+    let mut file = files::create(&new)?;
     let written = file.write_all(ranges.block()).and_then(|()| file.sync_all());
     written.and_then(|()| fs::rename(&new, place)).inspect_err(|_| drop(fs::remove_file(&new)))
 }

@@ -123,7 +123,8 @@ impl Target {
                  [database]"
             }
             Self::Servers(..) => {
-                "check db_host, db_port, db_name, db_user and the password in section [database]"
+                "check db_host, db_port, db_name, db_user and the password in section [database], and whether \
+                 the server runs"
             }
         }
     }

@@ -61,8 +61,13 @@ impl Postgresql {
         let words = words(error);
         let Some(server) = error.as_db_error() else { return Trouble::Lost(words) };
         let code = server.code().code();
-        // Two who make the same table at the same time meet in the catalogue.
-        let catalogue = server.constraint().is_some_and(|name| name.starts_with("pg_"));
+        // Two who make the same table at the same time meet in the catalogue: at an index of it, at the
+        // name of the table or at that of its type.
+        let met = match code {
+            "23505" => server.constraint().is_some_and(|name| name.starts_with("pg_")),
+            "42P07" | "42710" => sql.to_ascii_uppercase().contains("IF NOT EXISTS"),
+            _ => false,
+        };
         // Classes 08 and 57P: the connection, a server that shuts down; 25006: it only reads.
         if self.0.is_closed()
             || code.starts_with("08")
@@ -71,7 +76,7 @@ impl Postgresql {
         {
             return Trouble::Lost(words);
         }
-        if matches!(code, "40001" | "40P01" | "55P03") || (code == "23505" && catalogue) {
+        if matches!(code, "40001" | "40P01" | "55P03") || met {
             return Trouble::Busy(words);
         }
         // Classes 53 and 58: no room, no memory, a broken disk; XX: a broken table.

@@ -17,6 +17,9 @@ pub enum FolderError {
     /// Anybody could put statements there that would be run with our rights.
     #[error("{} can be written to by everybody: nothing there is trusted", .0.display())]
     WorldWritable(PathBuf),
+    /// It stands somewhere else, where others may write.
+    #[error("{} is a link: nothing there is trusted", .0.display())]
+    Link(PathBuf),
     /// The system said no.
     #[error("cannot read {}: {source}", path.display())]
     Io {
@@ -34,6 +37,7 @@ impl FolderError {
             Self::WorldWritable(path) => {
                 Some(format!("look at what is in it, then: chmod o-w {}", path.display()))
             }
+            Self::Link(_) => Some("put the file itself there".to_owned()),
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Some(
                 "set `sql_export_dir` in section [database]; --sql-export makes the folder"
                     .to_owned(),
@@ -89,6 +93,9 @@ pub fn files(folder: &Path) -> Result<Vec<SqlFile>, FolderError> {
 /// Opens a file if it may be trusted; what is checked is what is read.
 pub fn open(path: &Path) -> Result<(File, Stamp), FolderError> {
     let cannot = |source| FolderError::Io { path: path.to_owned(), source };
+    if path.is_symlink() {
+        return Err(FolderError::Link(path.to_owned()));
+    }
     let file = files::open(path).map_err(cannot)?;
     let meta = file.metadata().map_err(cannot)?;
     if meta.mode() & 0o002 != 0 {

@@ -1,9 +1,15 @@
 //! The tables beside the rows: what was imported, and an index by time.
 
+use std::time::Duration;
+
 use super::TABLE;
 use crate::sql::Engine;
 use crate::sql::connect::{Connection, Trouble};
 use crate::sql::layout::{Field, Layout};
+
+/// How often a table is made again that others make at the same time, and how long it takes them.
+const MOST_TRIES: u32 = 20;
+const WAIT: Duration = Duration::from_millis(50);
 
 /// Makes the table of imports unless it is there; not everybody may make tables.
 pub(super) fn prepare(connection: &mut dyn Connection, engine: Engine) -> Result<(), Trouble> {
@@ -28,10 +34,19 @@ pub(super) fn prepare(connection: &mut dyn Connection, engine: Engine) -> Result
         "CREATE TABLE IF NOT EXISTS {table} ({file} {text} NOT NULL, {sha256} CHAR(64) PRIMARY KEY, \
          {rows} BIGINT NOT NULL, {at} {time} NOT NULL DEFAULT CURRENT_TIMESTAMP){tail}"
     );
-    match connection.execute(&sql) {
-        // Somebody else makes it at this moment.
-        Err(Trouble::Busy(words)) => Err(Trouble::Lost(words)),
-        done => done.map(drop),
+    let mut tries = 0;
+    loop {
+        match connection.execute(&sql) {
+            // Somebody else makes it at this moment. SQLite has waited already.
+            Err(Trouble::Busy(_)) if engine != Engine::Sqlite && tries < MOST_TRIES => {}
+            // It is something else that has this name.
+            Err(Trouble::Busy(words)) if engine != Engine::Sqlite => {
+                return Err(Trouble::Refused { words, line: None });
+            }
+            done => return done.map(drop),
+        }
+        tries += 1;
+        std::thread::sleep(WAIT);
     }
 }
 
