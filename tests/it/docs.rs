@@ -21,6 +21,16 @@ fn the_sample_configuration_is_the_table_of_keys() {
 }
 
 #[test]
+fn the_reference_of_the_configuration_is_the_table_of_keys() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let made = maillogsentinel::manual::configuration();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &made).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), made, "UPDATE_DOCS=1 writes it");
+}
+
+#[test]
 fn the_sample_configuration_with_everything_set_is_valid() {
     let all: String = config::sample()
         .lines()

@@ -26,6 +26,7 @@ mod sql_histories;
 mod enrichment;
 mod ipinfo;
 mod mail;
+mod manual;
 mod sentinel;
 mod service_user;
 mod anonymize;
