@@ -110,19 +110,19 @@ fn one(command: &Command) -> io::Result<Vec<u8>> {
     let mut roff = Roff::new();
     roff.control("SS", [name]);
     let mut page = roff.to_roff().into_bytes();
-    page.extend(body(part(|out| man.render_synopsis_section(out))?));
+    page.extend(body(&part(|out| man.render_synopsis_section(out))?));
     let mut roff = Roff::new();
     roff.control("PP", []).text([roman(format!("{about}."))]);
     if let Some(more) = command.get_after_help() {
         roff.control("PP", []).text([roman(more.to_string())]);
     }
     page.extend(roff.to_roff().into_bytes());
-    page.extend(body(part(|out| man.render_options_section(out))?));
+    page.extend(body(&part(|out| man.render_options_section(out))?));
     Ok(page)
 }
 
 /// A section without its heading.
-fn body(section: Vec<u8>) -> Vec<u8> {
+fn body(section: &[u8]) -> Vec<u8> {
     let lines = section.split_inclusive(|&byte| byte == b'\n');
     lines.filter(|line| !line.starts_with(b".SH ")).collect::<Vec<_>>().concat()
 }

@@ -44,7 +44,7 @@ fn completion(path: &'static str, shell: Shell) -> File {
     File { path, bytes }
 }
 
-/// The command without what is hidden: clap_complete would offer that too.
+/// The command without what is hidden, which completions would offer too.
 fn visible(command: &Command) -> Command {
     let about = command.get_about().cloned().unwrap_or_default();
     let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set()).cloned();
