@@ -20,6 +20,7 @@ mod corpus;
 mod docs;
 mod doctor;
 mod report;
+mod package;
 mod reset;
 mod sql;
 mod sql_histories;
