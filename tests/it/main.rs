@@ -33,6 +33,7 @@ mod service_user;
 mod anonymize;
 mod snapshots;
 mod stories;
+mod tarball;
 mod units;
 mod kill;
 mod disk_full;
