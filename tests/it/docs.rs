@@ -89,3 +89,21 @@ fn the_picture_of_a_run_holds_no_control_characters() {
     let picture = read("docs/images/run.svg");
     assert!(!picture.contains(|c: char| c.is_control() && c != '\n'), "run docs/picture.py again");
 }
+
+#[test]
+fn every_page_leads_to_files_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut pages: Vec<_> =
+        pages.filter(|path| path.extension().is_some_and(|it| it == "md")).collect();
+    pages.extend(["README.md", "SECURITY.md", "ARCHITECTURE.md"].map(|name| root.join(name)));
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            let file = link.split('#').next().unwrap();
+            let is_elsewhere = link.starts_with("http") || file.is_empty();
+            let there = is_elsewhere || page.parent().unwrap().join(file).exists();
+            assert!(there, "{} leads to {link}", page.display());
+        }
+    }
+}
