@@ -60,6 +60,7 @@ fn it_holds_what_it_should_for_root_and_nothing_in_etc_or_var() {
         "share/doc/maillogsentinel/changelog.Debian.gz",
         "share/doc/maillogsentinel/changelog.gz",
         "share/doc/maillogsentinel/copyright",
+        "share/doc/maillogsentinel/docs/maillogsentinel.conf",
         "share/doc/maillogsentinel/third-party-licences.gz",
         "share/fish/vendor_completions.d/maillogsentinel.fish",
         "share/maillogsentinel/logrotate",
