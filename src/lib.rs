@@ -8,6 +8,7 @@ pub mod config;
 pub mod exit;
 pub mod pipeline;
 pub mod doctor;
+pub mod manual;
 
 pub mod event;
 pub mod figures;

@@ -173,6 +173,17 @@ pub enum Command {
     Anonymize(Anonymize),
     /// Check everything, and say what is wrong and how to mend it
     Doctor(Doctor),
+    /// Write man pages and completions below a folder, as packages need them
+    #[command(hide = true)]
+    Manual(Manual),
+}
+
+/// Options of `manual`.
+#[derive(Debug, ClapArgs)]
+pub struct Manual {
+    /// The folder that they go below, such as `/usr/local`
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
 }
 
 /// Options of `explain`.

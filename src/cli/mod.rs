@@ -7,6 +7,7 @@ mod doctor;
 mod explain;
 mod extract;
 mod ipinfo;
+mod manual;
 mod progress;
 mod report;
 mod service_user;
@@ -53,6 +54,7 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
     match &args.command {
         Some(Command::Explain(explain)) => explain::run(host, explain),
         Some(Command::Doctor(doctor)) => doctor::run(host, &args, doctor),
+        Some(Command::Manual(manual)) => manual::run(&manual.folder),
         Some(Command::Anonymize(anonymize)) => anonymize::run(host, &args, anonymize),
         Some(Command::Ipinfo(ipinfo)) => {
             let loaded = config::load_or_default(args.config.as_deref(), &args.set);

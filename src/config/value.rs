@@ -80,6 +80,40 @@ pub enum Value {
 }
 
 impl Kind {
+    /// What values it takes, for manuals; goes on from "takes".
+    pub fn in_words(self) -> String {
+        match self {
+            Self::Text | Self::Secret => "any text".to_owned(),
+            Self::Path => "a path".to_owned(),
+            Self::OptionalPath => "a path, or nothing".to_owned(),
+            Self::FileName => "a file name without folders".to_owned(),
+            Self::Paths => "paths, comma separated".to_owned(),
+            Self::MailLogs => "files, comma separated, or -, or journal alone".to_owned(),
+            Self::Address => "an e-mail address, or nothing".to_owned(),
+            Self::Addresses => "e-mail addresses, comma separated, or nothing".to_owned(),
+            Self::Urls => "URLs, comma separated, or nothing".to_owned(),
+            Self::Bool => "true or false".to_owned(),
+            Self::Number { least, most: u64::MAX } => format!("a number, {least} or more"),
+            Self::Number { least, most } => format!("a number from {least} to {most}"),
+            Self::OptionalNumber { least, most } => {
+                format!("a number from {least} to {most}, or nothing")
+            }
+            Self::OneOf(words) => format!("one of {}", words.join(", ")),
+            Self::Services => "postfix, dovecot, or both, comma separated".to_owned(),
+            Self::Networks => {
+                "networks such as 192.0.2.0/24 or 2001:db8::/32, comma separated".to_owned()
+            }
+            Self::NameServers => {
+                "addresses such as 192.0.2.53 or [2001:db8::53]:53, comma separated, or nothing"
+                    .to_owned()
+            }
+            Self::DatabaseHosts => {
+                "hosts, with or without a port, or folders of sockets, comma separated".to_owned()
+            }
+            Self::TableName => "a name, or a schema and a name, such as public.events".to_owned(),
+        }
+    }
+
     /// Checks `text`; if it is wrong, says what is allowed.
     pub fn check(self, text: &str) -> Result<Value, String> {
         let texts = || list(text).map(str::to_owned).collect::<Vec<_>>();

@@ -91,10 +91,34 @@ fn csv(scene: &Scene, told: &Told) {
             "let the user of the runs read and write it, or set `csv_filename` in section [paths]",
         ),
         Ok(0) => told.ok(&format!("{name}: empty")),
-        Ok(_) if start == HEADER.as_bytes() => told.ok(&format!("{name}: has its header")),
+        Ok(_) if is_header(&start) => told.ok(&format!("{name}: has its header")),
         Ok(_) => told.error(
             &format!("{name} does not start with the header of a CSV of failed logins"),
             "set `csv_filename` in section [paths], or move the file away: a new one is started",
         ),
+    }
+}
+
+/// Whether that is the first line, as we or the Python program end it (CR LF, of which the CR is read).
+fn is_header(start: &[u8]) -> bool {
+    let end = start.strip_prefix(HEADER.trim_end().as_bytes());
+    matches!(end, Some(b"\n" | b"\r"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_of_the_python_program_is_one_too() {
+        let header = HEADER.trim_end();
+        for (text, is_one) in [
+            (HEADER.to_owned(), true),
+            (format!("{header}\r"), true),
+            (header.to_owned(), false),
+            (format!("{header};"), false),
+        ] {
+            assert_eq!(is_header(text.as_bytes()), is_one, "{text:?}");
+        }
     }
 }

@@ -21,6 +21,16 @@ fn the_sample_configuration_is_the_table_of_keys() {
 }
 
 #[test]
+fn the_reference_of_the_configuration_is_the_table_of_keys() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let made = maillogsentinel::manual::configuration();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &made).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), made, "UPDATE_DOCS=1 writes it");
+}
+
+#[test]
 fn the_sample_configuration_with_everything_set_is_valid() {
     let all: String = config::sample()
         .lines()
@@ -78,4 +88,22 @@ fn the_readme_names_every_command_and_exit_status() {
 fn the_picture_of_a_run_holds_no_control_characters() {
     let picture = read("docs/images/run.svg");
     assert!(!picture.contains(|c: char| c.is_control() && c != '\n'), "run docs/picture.py again");
+}
+
+#[test]
+fn every_page_leads_to_files_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut pages: Vec<_> =
+        pages.filter(|path| path.extension().is_some_and(|it| it == "md")).collect();
+    pages.extend(["README.md", "SECURITY.md", "ARCHITECTURE.md"].map(|name| root.join(name)));
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            let file = link.split('#').next().unwrap();
+            let is_elsewhere = link.starts_with("http") || file.is_empty();
+            let there = is_elsewhere || page.parent().unwrap().join(file).exists();
+            assert!(there, "{} leads to {link}", page.display());
+        }
+    }
 }

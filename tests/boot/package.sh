@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Boots a fresh Debian 12 with systemd as its first process, in a container without a network, and
+# installs, upgrades, removes and purges the package there: the only way to see that its scripts are right.
+#   tests/boot/package.sh BINARY FOLDER      needs root, debootstrap and systemd-nspawn; nothing of this machine changes
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+binary=$1
+folder=$(realpath "$2")
+tree=$folder/debian
+
+DEB_COMPRESSION=gzip "$here/../../packaging/deb/build" "$binary" "$folder" >/dev/null
+debootstrap --variant=minbase --include=logrotate,systemd,systemd-sysv bookworm "$tree" >"$folder/debootstrap.log" ||
+  { tail -n 20 "$folder/debootstrap.log" >&2; exit 1; }
+mkdir "$tree/trial"
+cp "$folder"/maillogsentinel_*.deb "$tree/trial/package.deb"
+cp "$here/guest.sh" "$tree/trial/"
+cat > "$tree/etc/systemd/system/trial.service" <<'UNIT'
+[Service]
+Type=oneshot
+ExecStart=/bin/bash /trial/guest.sh
+StandardOutput=append:/trial/result
+StandardError=inherit
+ExecStopPost=systemctl --no-block poweroff
+[Install]
+WantedBy=multi-user.target
+UNIT
+ln -s ../trial.service "$tree/etc/systemd/system/multi-user.target.wants/"
+
+# systemd-nspawn wants a machine that was booted by systemd, which a container is not: in a namespace of
+# its own /run/systemd can be there all the same.
+if ! timeout 600 unshare --mount --propagation private sh -c 'mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd &&
+  exec systemd-nspawn --boot --quiet --register=no --keep-unit --private-network --console=pipe -D "$1"' \
+  sh "$tree" </dev/null >"$folder/boot.log" 2>&1; then
+  tail -n 20 "$folder/boot.log" >&2
+  echo "error: no container can be booted here, or it does not end; all of it is in $folder/boot.log" >&2
+  exit 1
+fi
+if ! grep -q '^all is as it should be$' "$tree/trial/result"; then
+  cat "$tree/trial/result" >&2
+  exit 1
+fi
+grep -c '^ok ' "$tree/trial/result" | sed 's/$/ checks of the package on a booted system passed/'
