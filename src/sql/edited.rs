@@ -4,6 +4,7 @@
 //! the first one is taken, and where none is certain, none: a row that comes twice can be removed from
 //! a database, one that never comes is missed by nobody until it matters.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use jiff::civil::DateTime;
@@ -19,42 +20,43 @@ use crate::untrusted::for_sql;
 pub struct Found {
     /// Bytes and lines before it.
     pub place: (u64, u64),
-    /// Whether later places would fit as well, so that rows may come twice.
-    pub is_one_of_several: bool,
+    /// Why rows that were exported may follow it.
+    pub doubt: Option<Doubt>,
+}
+
+/// Why rows may come twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// Later places would fit as well.
+    Several,
+    /// Some of the rows exported last are not there, or others now.
+    Changed,
 }
 
 /// Where `content` goes on after the rows that `bookmark` has; `None` if that cannot be told.
 pub fn find(bookmark: &Bookmark, content: impl Read) -> io::Result<Option<Found>> {
     let known = last_rows(bookmark)?;
-    let Some(last) = known.last() else { return Ok(None) };
+    let (Some(first), Some(last)) = (known.first(), known.last()) else { return Ok(None) };
     // A row of another minute than the last one is no row of a file that was started since.
-    let is_certain = |row: Option<&Row>| row.is_some_and(|row| row.field(1) != last.field(1));
-    let mut runs = Runs::new(&known);
-    let mut start: Vec<Row> = Vec::new();
-    let (mut whole, mut again) = (None, false);
-    // If rows before the place were cut off; and if rows after it were, or were changed.
-    let (mut cut_before, mut cut_after) = (None, (0, None));
+    let is_certain = |row: &Row| row.field(1) != last.field(1);
+    let (mut ends, mut starts) = (Ends::new(&known), Starts::new(&known));
     let mut rows = CsvRows::new(content, (0, 0));
     let mut row = Row::default();
     while next_row(&mut rows, &mut row)? {
-        let place = rows.position();
-        if start.len() < known.len() {
-            start.push(row.clone());
-            let is_end = known.ends_with(&start) && is_certain(start.first());
-            cut_before = is_end.then_some(place).or(cut_before);
-        }
-        let length = runs.after(&row);
-        if length == known.len() {
-            again |= whole.is_some();
-            whole = whole.or(Some(place));
-        }
-        if length > cut_after.0 {
-            cut_after = (length, Some(place));
-        }
+        ends.after(&row, rows.position());
+        starts.after(&row, rows.position());
     }
-    let cut_after = cut_after.1.filter(|_| is_certain(known.first()));
-    let place = whole.or(cut_before).or(cut_after);
-    Ok(place.map(|place| Found { place, is_one_of_several: again }))
+    // What stands before the last rows may have been cut off, or changed; else what stands there now.
+    let end = ends.best.filter(|best| {
+        let from = known.len() - best.length;
+        from == 0 || known.get(from).is_some_and(is_certain)
+    });
+    Ok(if let Some(end) = end {
+        Some(Found { place: end.place, doubt: end.is_one_of_several.then_some(Doubt::Several) })
+    } else {
+        let place = starts.place.filter(|_| is_certain(first));
+        place.map(|place| Found { place, doubt: Some(Doubt::Changed) })
+    })
 }
 
 /// Whether every row of `content` is later than the last one that `bookmark` has, as far as the first
@@ -102,27 +104,86 @@ fn next_row<R: Read>(rows: &mut CsvRows<R>, row: &mut Row) -> io::Result<bool> {
     }
 }
 
-/// Tells how many of the first known rows stand one after another at the end of what was read so far
-/// (the algorithm of Knuth, Morris and Pratt).
-struct Runs<'k> {
+/// The first place after the most of the last known rows, one after another.
+struct Ends<'k> {
+    known: &'k [Row],
+    /// The last rows that were read, as many as are known at most.
+    read: VecDeque<Row>,
+    best: Option<End>,
+}
+
+#[derive(Clone, Copy)]
+struct End {
+    length: usize,
+    place: (u64, u64),
+    is_one_of_several: bool,
+}
+
+impl<'k> Ends<'k> {
+    fn new(known: &'k [Row]) -> Self {
+        Self { known, read: VecDeque::new(), best: None }
+    }
+
+    fn after(&mut self, row: &Row, place: (u64, u64)) {
+        if self.read.len() == self.known.len() {
+            self.read.pop_front();
+        }
+        self.read.push_back(row.clone());
+        let pairs = self.known.iter().rev().zip(self.read.iter().rev());
+        let length = pairs.take_while(|(known, read)| known == read).count();
+        match &mut self.best {
+            Some(best) if length < best.length || length == 0 => {}
+            Some(best) if length == best.length => best.is_one_of_several = true,
+            best if length > 0 => *best = Some(End { length, place, is_one_of_several: false }),
+            _ => {}
+        }
+    }
+}
+
+/// The place after the most of the first known rows, one after another, and after those that follow with
+/// nothing but known rows left out.
+struct Starts<'k> {
     known: &'k [Row],
     /// For each number of rows that match: how many do if the first of them are left out.
     shorter: Vec<usize>,
     length: usize,
+    longest: usize,
+    /// How many of the known rows are behind the place, while it moves on.
+    passed: Option<usize>,
+    place: Option<(u64, u64)>,
 }
 
-impl<'k> Runs<'k> {
+impl<'k> Starts<'k> {
     fn new(known: &'k [Row]) -> Self {
-        let mut runs = Self { known, shorter: vec![0], length: 0 };
+        let (shorter, length) = (vec![0], 0);
+        let mut starts = Self { known, shorter, length, longest: 0, passed: None, place: None };
         for row in known.iter().skip(1) {
-            let length = runs.after(row);
-            runs.shorter.push(length);
+            let length = starts.matching(row);
+            starts.shorter.push(length);
         }
-        runs.length = 0;
-        runs
+        starts.length = 0;
+        starts
     }
 
-    fn after(&mut self, row: &Row) -> usize {
+    fn after(&mut self, row: &Row, place: (u64, u64)) {
+        let length = self.matching(row);
+        self.passed = if length > self.longest {
+            self.longest = length;
+            Some(length)
+        } else {
+            self.passed.and_then(|passed| {
+                let left = self.known.iter().skip(passed);
+                left.zip(passed + 1..).find(|(known, _)| *known == row).map(|(_, passed)| passed)
+            })
+        };
+        if self.passed.is_some() {
+            self.place = Some(place);
+        }
+    }
+
+    /// How many of the first known rows stand at the end of what was read (the algorithm of Knuth, Morris
+    /// and Pratt).
+    fn matching(&mut self, row: &Row) -> usize {
         loop {
             if self.known.get(self.length) == Some(row) {
                 self.length += 1;
@@ -155,7 +216,7 @@ mod tests {
         let (bytes, lines) = found.place;
         let before = &edited[..usize::try_from(bytes).unwrap()];
         assert_eq!(before.lines().count() as u64, lines);
-        Some((before.lines().count() - 1, found.is_one_of_several))
+        Some((before.lines().count() - 1, found.doubt == Some(Doubt::Several)))
     }
 
     #[test]
@@ -176,6 +237,21 @@ mod tests {
         assert_eq!(goes_on(&before, &csv((0..490).chain(500..510))), Some((490, false)));
         assert_eq!(goes_on(&before, &csv((0..490).chain(700..705))), Some((490, false)));
         assert_eq!(goes_on(&csv(0..60), &csv(0..50)), Some((50, false)));
+    }
+
+    #[test]
+    fn one_row_that_is_deleted_or_changed_among_the_last_brings_none_twice() {
+        let before = csv(0..500);
+        for gone in [465, 480, 490, 498] {
+            let left = (0..500).filter(|n| *n != gone).chain(500..503);
+            assert_eq!(goes_on(&before, &csv(left)), Some((499, false)), "{gone} was deleted");
+        }
+        for changed in [465, 480, 490, 497] {
+            let edited = csv(0..503).replace(&format!(";u{changed}\n"), ";REDACTED\n");
+            assert_eq!(goes_on(&before, &edited), Some((500, false)), "{changed} was changed");
+        }
+        let few = csv(0..20);
+        assert_eq!(goes_on(&few, &csv((0..10).chain(11..22))), Some((19, false)));
     }
 
     #[test]

@@ -12,6 +12,8 @@ use crate::untrusted::for_sql;
 /// Rows of one statement at most; and bytes, but for a single row that is longer.
 const MOST_ROWS: usize = 1000;
 const MOST_BYTES: usize = 128 * 1024;
+/// How a file starts, before the name of its engine.
+pub const MADE_FOR: &str = "-- MailLogSentinel: failed logins, for ";
 /// How many odd fields are kept to be shown.
 const SAMPLES: usize = 5;
 
@@ -42,7 +44,7 @@ pub struct Script<'l, W> {
 impl<'l, W: Write> Script<'l, W> {
     /// Starts a file with this title, a line.
     pub fn new(mut out: W, engine: Engine, layout: &'l Layout, title: &str) -> io::Result<Self> {
-        writeln!(out, "-- MailLogSentinel: failed logins, for {}", engine.name())?;
+        writeln!(out, "{MADE_FOR}{}", engine.name())?;
         writeln!(out, "-- {title}")?;
         for statement in engine.session() {
             writeln!(out, "{statement};")?;
@@ -90,6 +92,13 @@ impl<'l, W: Write> Script<'l, W> {
                 };
                 self.note(row.line, || format!("the field `{field}` {what}"));
             }
+        }
+        if row.field(1).is_none() {
+            self.note(row.line, || "the line has one field only".to_owned());
+        } else if row.field(FIELDS.len()).is_some() {
+            let what = "the line has more fields than the CSV, and they are left out; a `;` in a field without \
+                        quotes moves all after it";
+            self.note(row.line, || what.to_owned());
         }
         self.statement.push(b')');
         self.rows_in_statement += 1;

@@ -255,6 +255,27 @@ fn rotations_whose_rows_were_read_again_are_not_exported_twice() {
 }
 
 #[test]
+fn a_row_that_is_deleted_among_the_last_brings_no_other_twice() {
+    let scene = scene().file(CSV, csv(&["a", "b"]));
+    let rows = |users: std::ops::Range<u32>| -> String {
+        users.map(|n| row(n, &format!("u{n}"))).collect()
+    };
+    scene.write(CSV, HEADER.to_owned() + &rows(0..50));
+    export(&scene).exits(0);
+    let text = fs::read_to_string(scene.path(CSV)).unwrap() + &rows(50..52);
+    scene.write(CSV, text.replace(&row(45, "u45"), ""));
+    export(&scene).exits(0).says("was edited").prints("2 rows exported");
+    import(&scene).exits(0);
+    assert_eq!(users(&scene).len(), 52);
+}
+
+#[test]
+fn odd_lines_of_the_csv_are_named() {
+    let scene = scene().file(CSV, HEADER.to_owned() + "\\.\n" + row(1, "a").trim_end() + ";more\n");
+    export(&scene).exits(0).says(":2: the line has one field").says(":3: the line has more fields");
+}
+
+#[test]
 fn rotations_that_share_a_place_bring_nothing_twice() {
     let scene = scene().file(CSV, csv(&["a"]));
     export(&scene).exits(0);

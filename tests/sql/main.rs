@@ -31,4 +31,5 @@ mod doctor;
 mod fleet;
 mod load;
 mod login;
+mod broken;
 mod once;

@@ -17,7 +17,7 @@ const TIMER: &str = "maillogsentinel.timer";
 /// The interval of the timer under `root`, in systemd's words: `hourly`.
 pub(super) fn of(config: &Config, root: &Path) -> String {
     timer(root)
-        .or_else(|| config.extraction_schedule.clone())
+        .or_else(|| config.schedules.extraction.clone())
         .unwrap_or_else(|| "not known (no timer is installed)".to_owned())
 }
 

@@ -89,7 +89,9 @@ pub(super) fn after_extraction(host: &Host, config: &Config) -> anyhow::Result<(
 pub(super) fn in_one(error: &anyhow::Error) -> String {
     let mut causes: Vec<_> = error.chain().map(ToString::to_string).collect();
     // An error may stand behind its own words with a hint.
-    causes.dedup_by(|cause, words| words.split("\n  hint: ").next() == Some(cause));
+    causes.dedup_by(|cause, words| {
+        words.split("\n  hint: ").next().is_some_and(|words| words.ends_with(&**cause))
+    });
     let texts = causes.iter().map(|text| text.split("\n  hint: ").next().unwrap_or_default());
     let hints =
         causes.iter().filter_map(|text| text.split_once("\n  hint: ")).map(|(_, hint)| hint);

@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use super::rows::{self, Rows};
 use crate::position::Bookmark;
 use crate::sql::csv_rows::{CsvRows, Next, Row};
-use crate::sql::edited;
+use crate::sql::edited::{self, Doubt};
 
 /// A stretch of rows.
 pub(super) struct Piece {
@@ -127,10 +127,14 @@ fn whole_plan(files: Vec<Rows>, csv: &Path) -> anyhow::Result<Plan> {
 
 /// What follows the place that was found in an edited CSV.
 fn edited_plan(csv: Rows, found: edited::Found) -> Plan {
-    let twice = if found.is_one_of_several {
-        "; several places would fit, this is the first of them, and rows may come twice"
-    } else {
-        ""
+    let twice = match found.doubt {
+        Some(Doubt::Several) => {
+            "; several places would fit, this is the first of them, and rows may come twice"
+        }
+        Some(Doubt::Changed) => {
+            "; of the rows exported last some are not there as they were, and those that were changed come twice"
+        }
+        None => "",
     };
     let warning = format!(
         "{} was edited: exported is what follows the last row that was, from line {} on{twice}",

@@ -130,9 +130,15 @@ impl Sum {
                 log::info!("Imported {}: {} row{plural}", path.display(), grouped(rows));
             }
             Outcome::Known => self.known += 1,
-            Outcome::Broken { line, what } => {
+            Outcome::Broken { line, what, stays } => {
                 self.failed += 1;
-                log::error!("{}:{line}: {what}; nothing of this file was kept", path.display());
+                let left = if stays {
+                    "it commits by itself, or fills tables without transactions: what it did before that line \
+                     stays in the database"
+                } else {
+                    "nothing of this file was kept"
+                };
+                log::error!("{}:{line}: {what}; {left}", path.display());
             }
         }
     }

@@ -42,7 +42,8 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
     for note in odd {
         log::warn!("{note}");
     }
-    host.dies_at_once.store(false, Ordering::Relaxed);
+    // An import waits for a server, and what it has not committed by then the server takes back.
+    host.dies_at_once.store(args.sql_import, Ordering::Relaxed);
     let done = if args.sql_export {
         export::run(host, args, config)
     } else {

@@ -85,6 +85,9 @@ pub type Sink<'a> = dyn FnMut(&[Option<&[u8]>]) + 'a;
 /// How long a server may take to let us in.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// How long a statement may wait for what other clients have locked.
+const LOCK: Duration = Duration::from_secs(60);
+
 /// A connection to a database.
 pub trait Connection: Send {
     /// Runs one statement; gives the number of rows that it changed.

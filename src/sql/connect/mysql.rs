@@ -9,7 +9,7 @@ use mysql::prelude::Queryable;
 use mysql::{Conn, DriverError, Error, OptsBuilder, SslOpts, Value};
 use tempfile::NamedTempFile;
 
-use super::{Connection, Login, Place, Sink, Tls, Trouble, tls};
+use super::{Connection, LOCK, Login, Place, Sink, Tls, Trouble, tls};
 
 /// How long a server may take to answer at the start.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -70,6 +70,7 @@ impl Mysql {
 
     fn prepare(&mut self) -> Result<(), Trouble> {
         self.execute("SET NAMES utf8mb4")?;
+        self.execute(&format!("SET SESSION lock_wait_timeout = {}", LOCK.as_secs()))?;
         // A node of Galera that was just asked may not have applied what another one committed.
         let mut cluster = false;
         let sql = "SHOW VARIABLES LIKE 'wsrep_sync_wait'";
@@ -141,7 +142,17 @@ fn own_name() -> String {
 
 fn trouble(error: &Error) -> Trouble {
     let words = words(error);
-    let Error::MySqlError(server) = error else { return Trouble::Lost(words) };
+    let server = match error {
+        Error::MySqlError(server) => server,
+        // The type is not made public.
+        Error::CodecError(_) if words.contains("max_allowed_packet") => {
+            let words =
+                "this statement is larger than the server takes: raise its max_allowed_packet"
+                    .to_owned();
+            return Trouble::Refused { words, line: None };
+        }
+        _ => return Trouble::Lost(words),
+    };
     match server.code {
         // Too many connections, shutting down, killed, not part of the cluster for now, read-only.
         1040 | 1053 | 1152 | 1203 | 1290 | 1792 | 1836 | 1927 | 1047 => Trouble::Lost(words),

@@ -8,7 +8,7 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Connection, Login, Place, Sink, Tls, Trouble, tls};
+use super::{Connection, LOCK, Login, Place, Sink, Tls, Trouble, tls};
 
 /// How long a server may take to answer at the start.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -123,7 +123,8 @@ impl Connection for Postgresql {
     }
 
     fn reset(&mut self) -> Result<(), Trouble> {
-        self.execute("DISCARD ALL").map(drop)
+        self.execute("DISCARD ALL")?;
+        self.execute(&format!("SET lock_timeout = {}", LOCK.as_millis())).map(drop)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::sql::connect::{Connection, Trouble};
 
 /// Something that stops the work on one file.
 pub(super) enum Stop {
+    /// In which line; 0 is before the file's first.
     Trouble(Trouble, u64),
     Script(ScriptError),
     Broken(u64, String),
@@ -35,7 +36,7 @@ pub(super) fn attempt(
     stopping: &dyn Fn() -> bool,
 ) -> Result<Outcome, Stop> {
     let mut run = Run { engine, connection, open: None, rows: 0 };
-    run.connection.reset().map_err(|trouble| Stop::Trouble(trouble, 1))?;
+    run.connection.reset().map_err(|trouble| Stop::Trouble(trouble, 0))?;
     // One thread reads and splits the file while the other waits for the database.
     let (sender, receiver) = sync_channel(AHEAD);
     std::thread::scope(|scope| {
@@ -129,7 +130,7 @@ impl Run<'_> {
     fn claim(&mut self, candidate: &Candidate) -> Result<bool, Stop> {
         let engine = self.engine;
         let begun = self.connection.execute(engine.begin());
-        begun.map_err(|trouble| Stop::Trouble(trouble, 1))?;
+        begun.map_err(|trouble| Stop::Trouble(trouble, 0))?;
         let names = ["file", "sha256", "rows"].map(|name| engine.identifier(name)).join(", ");
         let (ignore, conflict) = match engine {
             Engine::Mysql => (" IGNORE", ""),
@@ -142,7 +143,7 @@ impl Run<'_> {
             engine.literal(&candidate.sha256),
         );
         let claimed = self.connection.execute(&sql);
-        claimed.map(|rows| rows > 0).map_err(|trouble| Stop::Trouble(trouble, 1))
+        claimed.map(|rows| rows > 0).map_err(|trouble| Stop::Trouble(trouble, 0))
     }
 
     fn step(&mut self, statement: &Statement) -> Result<(), Stop> {

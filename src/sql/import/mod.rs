@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::connect::{Connection, Target, Trouble};
 use super::engine::Engine;
+use super::export::MADE_FOR;
 use super::layout::Layout;
 use attempt::{Stop, attempt};
 use script::ScriptError;
@@ -50,12 +51,14 @@ pub enum Outcome {
     Imported(u64),
     /// It had been imported before, or another importer was faster.
     Known,
-    /// It is broken: nothing of it was kept.
+    /// It is broken: it was rolled back.
     Broken {
         /// The line.
         line: u64,
         /// What is wrong, mostly in the server's words.
         what: String,
+        /// Whether the database could not take back all of it.
+        stays: bool,
     },
 }
 
@@ -144,6 +147,14 @@ impl<'t> Importer<'t> {
         file: &File,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Outcome, ImportError> {
+        if let Some(other) = made_for_another(self.engine, file) {
+            let what = format!(
+                "it was exported for {other}, and db_type asks for {}: move it away, and make another by \
+                 --sql-export --all",
+                self.engine.name()
+            );
+            return Ok(Outcome::Broken { line: 1, what, stays: false });
+        }
         let mut tries = 0;
         loop {
             if tries > 0 && !self.known(&[&candidate.sha256])?.is_empty() {
@@ -171,8 +182,7 @@ impl<'t> Importer<'t> {
                     return Ok(Outcome::Known);
                 }
                 Stop::Broken(line, what) | Stop::Script(ScriptError::Wrong(line, what)) => {
-                    self.roll_back();
-                    return Ok(Outcome::Broken { line, what });
+                    return self.broken(candidate, line, what);
                 }
                 Stop::Script(ScriptError::Io(source)) => {
                     self.roll_back();
@@ -190,14 +200,35 @@ impl<'t> Importer<'t> {
                 return Err(ImportError::Busy(self.target.shown(0)));
             }
             if let Err(what) = self.recover(trouble, &mut tries) {
-                // It is no fault of the file's if no server can be written to.
-                return if lost {
+                // It is no fault of the file's if no server can be written to; but it is if each lets us in
+                // and is lost at the same statement.
+                return if lost && line == 0 {
                     Err(ImportError::Unreachable(what))
                 } else {
-                    Ok(Outcome::Broken { line, what })
+                    self.broken(candidate, line.max(1), what)
                 };
             }
         }
+    }
+
+    /// Rolls a file back. In MySQL a file can commit by itself, by what it calls, or fill tables without
+    /// transactions: its entry goes then, so that the next run does not take it for imported.
+    fn broken(
+        &mut self,
+        candidate: &Candidate,
+        line: u64,
+        what: String,
+    ) -> Result<Outcome, ImportError> {
+        let mut stays = self.roll_back();
+        if self.engine == Engine::Mysql && !self.known(&[&candidate.sha256])?.is_empty() {
+            stays = true;
+            let (table, column) = (self.engine.identifier(TABLE), self.engine.identifier("sha256"));
+            let hash = self.engine.literal(&candidate.sha256);
+            let sql = format!("DELETE FROM {table} WHERE {column} = {hash}");
+            let deleted = self.connection()?.execute(&sql);
+            deleted.map_err(|trouble| ImportError::Table(trouble.words().to_owned()))?;
+        }
+        Ok(Outcome::Broken { line, what, stays })
     }
 
     /// Takes over the table of the Python program, if there is one; gives the name that it has then.
@@ -228,6 +259,9 @@ impl<'t> Importer<'t> {
             }
             Trouble::Busy(words) => {
                 self.roll_back();
+                log::info!(
+                    "Another client of the database is in the way, so it is tried again: {words}"
+                );
                 // Not all at the same time again.
                 let spread = u64::from(std::process::id() % 50);
                 std::thread::sleep(Duration::from_millis(spread + 20 * u64::from(*tries)));
@@ -240,15 +274,23 @@ impl<'t> Importer<'t> {
         }
     }
 
-    fn roll_back(&mut self) {
+    /// Gives whether tables without transactions have kept something.
+    fn roll_back(&mut self) -> bool {
         let engine = self.engine;
-        if let Some(connection) = &mut self.connection
-            && connection.execute("ROLLBACK").is_err()
-            // SQLite has ended some transactions by itself then.
-            && engine != Engine::Sqlite
-        {
+        let Some(connection) = &mut self.connection else { return false };
+        let done = connection.execute("ROLLBACK");
+        let mut stays = false;
+        if done.is_ok() && engine == Engine::Mysql {
+            // "Some non-transactional changed tables couldn't be rolled back."
+            let _ = connection.query("SHOW WARNINGS", &mut |row| {
+                stays |= row.get(1).copied().flatten() == Some(b"1196");
+            });
+        }
+        // SQLite has ended some transactions by itself then.
+        if done.is_err() && engine != Engine::Sqlite {
             self.connection = None;
         }
+        stays
     }
 
     /// The connection; if there is none, the servers are tried in turn.
@@ -299,6 +341,17 @@ impl<'t> Importer<'t> {
         }
         Err(ImportError::Unreachable(troubles.join("; ")))
     }
+}
+
+/// Which other engine a file of ours says that it is for.
+fn made_for_another(engine: Engine, mut file: &File) -> Option<&'static str> {
+    let mut start = Vec::new();
+    file.rewind().ok()?;
+    file.take(200).read_to_end(&mut start).ok()?;
+    let first = start.split(|byte| *byte == b'\n').next()?;
+    let name = std::str::from_utf8(first).ok()?.strip_prefix(MADE_FOR)?.trim_end();
+    let engines = [Engine::Sqlite, Engine::Postgresql, Engine::Mysql].map(Engine::name);
+    engines.into_iter().find(|it| *it == name && *it != engine.name())
 }
 
 /// The SHA-256 of all that `input` holds, as 64 hexadecimal digits.
