@@ -130,6 +130,22 @@ pub fn group_name(number: u32) -> String {
     name_in(GROUPS, number)
 }
 
+/// The number of a group of this machine's own files.
+pub fn group_number(name: &str) -> Option<u32> {
+    let text = std::fs::read(GROUPS).ok()?;
+    text.split(|byte| *byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|byte| *byte == b':');
+        let is_it = fields.next()? == name.as_bytes();
+        is_it.then(|| std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()).flatten()
+    })
+}
+
+/// The group whose members may read the file at `path`, if the others may not.
+pub fn reading_group(path: &Path) -> Option<String> {
+    let meta = path.metadata().ok()?;
+    (meta.mode() & 0o044 == 0o040).then(|| group_name(meta.gid()))
+}
+
 /// The name of the user that this runs as, also if a directory has it.
 pub fn own_name() -> String {
     let number = rustix::process::geteuid().as_raw();

@@ -9,6 +9,7 @@ pub mod exit;
 pub mod pipeline;
 pub mod doctor;
 pub mod manual;
+pub mod setup;
 
 pub mod event;
 pub mod figures;

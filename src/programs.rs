@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Where programs are looked for: a PATH of whoever calls us may lead anywhere.
-const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin";
+pub const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin";
 /// The most that is read of an answer.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 /// How often a program that has said all is looked for.

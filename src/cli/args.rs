@@ -49,7 +49,7 @@ pub struct Args {
     #[arg(long, group = "action", help_heading = "Actions")]
     pub sql_import: bool,
 
-    /// Install on this machine (not built yet)
+    /// Install on this machine: account, folders, configuration, services, man pages; asks first
     #[arg(long, group = "action", help_heading = "Actions")]
     pub setup: bool,
 
@@ -90,6 +90,14 @@ pub struct Args {
     /// With --setup: install under this folder and touch nothing outside it
     #[arg(long, value_name = "DIR", help_heading = "Options of actions")]
     pub root: Option<PathBuf>,
+
+    /// With --setup: take the installation away again; what was recorded stays
+    #[arg(long, help_heading = "Options of actions")]
+    pub uninstall: bool,
+
+    /// With --uninstall: delete the configuration and all that was recorded as well
+    #[arg(long, help_heading = "Options of actions")]
+    pub purge_data: bool,
 
     /// With --reset and --purge: the folder in which the archive is made [default: your home]
     #[arg(long, value_name = "DIR", help_heading = "Options of actions")]
@@ -288,6 +296,8 @@ impl Args {
             without(self.interactive, self.setup, "--interactive", "--setup"),
             without(self.automated, self.setup, "--automated", "--setup"),
             without(self.root.is_some(), self.setup, "--root", "--setup"),
+            without(self.uninstall, self.setup, "--uninstall", "--setup"),
+            without(self.purge_data, self.uninstall, "--purge-data", "--uninstall"),
             without(self.backup_dir.is_some(), archives, "--backup-dir", "--reset or --purge"),
             without(self.yes, archives, "--yes", "--reset or --purge"),
             (self.command.is_some() && actions.contains(&true))
@@ -296,10 +306,5 @@ impl Args {
         .into_iter()
         .flatten()
         .next()
-    }
-
-    /// What was asked for that later versions will do.
-    pub fn not_built_yet(&self) -> Option<&'static str> {
-        self.setup.then_some("--setup")
     }
 }

@@ -11,6 +11,7 @@ mod manual;
 mod progress;
 mod report;
 mod service_user;
+mod setup;
 mod sql;
 mod update;
 mod version;
@@ -48,9 +49,6 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
         let _ = Args::command().error(ErrorKind::ArgumentConflict, mistake).print();
         return Status::Usage;
     }
-    if let Some(later) = args.not_built_yet() {
-        return fail(&format!("{later} is not built yet in this version"), None);
-    }
     match &args.command {
         Some(Command::Explain(explain)) => explain::run(host, explain),
         Some(Command::Doctor(doctor)) => doctor::run(host, &args, doctor),
@@ -78,6 +76,7 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
             let loaded = config::load(args.config.as_deref(), &args.set);
             as_service_user(loaded, |config, odd| sql::run(host, &args, (config, odd)))
         }
+        _ if args.setup => setup::run(host, &args),
         _ if args.reset || args.purge => {
             let loaded = config::load(args.config.as_deref(), &args.set);
             with_config(loaded, |config, odd| archive::run(host, &args, (config, odd)))

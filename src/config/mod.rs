@@ -5,6 +5,7 @@ mod ini;
 mod keys;
 mod report;
 mod sample;
+mod schedules;
 mod secret;
 mod sections;
 mod value;
@@ -19,6 +20,7 @@ pub use ini::read as read_ini;
 pub use keys::{KEYS, Key};
 pub use report::{AttachCsv, Report, Smtp};
 pub use sample::sample;
+pub use schedules::Schedules;
 pub use secret::{EXPOSED, Secret};
 pub use sections::{Config, Databases, Detect, Dns, General, MailLog, NameCache, Paths, RunAs};
 pub use value::{Kind, Value};
@@ -279,8 +281,7 @@ impl Reader {
             after_extraction: self.flag("report", "after_extraction"),
             report: self.report(),
             database: self.database(&self.paths().working_dir),
-            extraction_schedule: Some(self.text("systemd", "extraction_schedule"))
-                .filter(|text| !text.is_empty()),
+            schedules: self.schedules(),
             general: General {
                 log_level: match self.text("general", "log_level").as_str() {
                     "DEBUG" => log::LevelFilter::Debug,

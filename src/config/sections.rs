@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::database::Database;
 use super::report::Report;
+use super::schedules::Schedules;
 
 /// A checked configuration; each stage gets its own section of it.
 #[derive(Clone, Debug)]
@@ -26,8 +27,8 @@ pub struct Config {
     pub report: Report,
     /// Rows as SQL.
     pub database: Database,
-    /// When the log is read, as older configurations say it.
-    pub extraction_schedule: Option<String>,
+    /// When what is done.
+    pub schedules: Schedules,
     /// How names are looked up; `None`: not at all.
     pub dns: Option<Dns>,
     /// How long they are remembered.

@@ -5,14 +5,6 @@ use std::fs;
 use crate::sentinel::{Ran, Sentinel, failure};
 
 #[test]
-fn what_later_versions_do_is_said_and_fails() {
-    let sentinel = Sentinel::default().file("mail.log", "");
-    let asked = ["--setup", "--automated", "--root", "/tmp/x"];
-    Ran::of(&mut sentinel.command(&asked)).exits(1).says("not built yet in this version");
-    assert!(!sentinel.path("state").exists(), "nothing was touched");
-}
-
-#[test]
 fn a_wrong_command_line_is_exit_2() {
     let sentinel = Sentinel::default();
     for wrong in [

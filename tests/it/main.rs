@@ -29,6 +29,7 @@ mod ipinfo;
 mod mail;
 mod manual;
 mod sentinel;
+mod setup;
 mod service_user;
 mod anonymize;
 mod snapshots;

@@ -1,0 +1,303 @@
+//! `--setup`: shows what is there, asks, shows what would be changed, and changes that or nothing.
+
+mod first;
+mod record;
+mod wizard;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use super::args::Args;
+use super::{fail, say, shown, usage};
+use crate::config::{self, Config, DEFAULT_PATHS, Note};
+use crate::exit::Status;
+use crate::host::Host;
+use crate::setup::{Actions, Change, Place, Refusal, Wanted, plan, removal};
+
+use record::Record;
+use wizard::Answers;
+
+pub(super) fn run(host: &Host, args: &Args) -> Status {
+    let place = Place::new(args.root.as_deref());
+    if let Some(root) = &args.root
+        && !(root.is_absolute() && root.is_dir())
+    {
+        return fail(
+            &format!("--root {} is no folder that is told from the root on", shown(root)),
+            Some("make it first, and name it with all of its path"),
+        );
+    }
+    if !place.is_staging() && !rustix::process::geteuid().is_root() {
+        return fail(
+            "setting up takes root: it makes an account and services",
+            Some("sudo maillogsentinel --setup, or --root DIR to look at what it would make"),
+        );
+    }
+    if !args.automated && !io::stdin().is_terminal() {
+        let what = "--setup asks, and standard input is no terminal: add --automated, which takes all \
+                    from --config FILE";
+        return usage(what);
+    }
+    let told =
+        if args.uninstall { uninstall(host, args, &place) } else { install(host, args, &place) };
+    told.unwrap_or_else(Stop::tell)
+}
+
+/// Why nothing was done.
+enum Stop {
+    Refused(Refusal),
+    Failed(String),
+    /// What is in the configuration makes no sense.
+    Config(Vec<Note>),
+    /// The answer was no, or none.
+    No,
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl Stop {
+    fn tell(self) -> Status {
+        match self {
+            Self::Refused(Refusal { what, hint }) => fail(&what, Some(&hint)),
+            Self::Failed(what) => fail(&what, None),
+            Self::Config(mistakes) => {
+                for mistake in mistakes {
+                    say("error", &mistake.to_string());
+                }
+                Status::BadConfig
+            }
+            Self::No => {
+                let _ = writeln!(anstream::stderr(), "\nNothing was changed.");
+                Status::Failed
+            }
+        }
+    }
+}
+
+fn install(host: &Host, args: &Args, place: &Place) -> Result<Status, Stop> {
+    let (source, target) = files(args, place)?;
+    let text = match &source {
+        Some(path) => read(path)?,
+        None => config::sample(),
+    };
+    let settings: Vec<_> = args.set.iter().map(String::as_str).collect();
+    let text = with_settings(&text, &settings)?;
+    let (before, _) = check(&text, source.as_deref())?;
+    let answers = if args.automated {
+        if source.is_none() {
+            return Err(Refusal {
+                what: format!("no configuration: neither {} is there", DEFAULT_PATHS.join(" nor ")),
+                hint: "name one with --config FILE, or leave out --automated, to be asked"
+                    .to_owned(),
+            }
+            .into());
+        }
+        Answers { text, ..Answers::default() }
+    } else {
+        wizard::ask(&before, text, place)?
+    };
+    let (config, warnings) = check(&answers.text, source.as_deref())?;
+    for warning in warnings {
+        say("warning", &warning.to_string());
+    }
+    let program = std::env::current_exe()?;
+    let wanted = Wanted {
+        config: &config,
+        file: (target, answers.text.clone()),
+        sql: answers.sql,
+        program: &program,
+    };
+    let changes = plan(&wanted, place)?;
+    let first = first::Steps::new(&config, &answers, place);
+    if changes.is_empty() && first.are_none() {
+        let _ = writeln!(
+            anstream::stdout(),
+            "Nothing to change: all is set up as {} says.",
+            shown(&wanted.file.0)
+        );
+        return Ok(Status::Done);
+    }
+    show(&changes, &first.sentences());
+    if !args.automated && !wizard::yes("\nMake these changes?")? {
+        return Err(Stop::No);
+    }
+    let mut record = Record::open(args.root.as_deref(), host)?;
+    host.dies_at_once.store(false, Ordering::Relaxed);
+    let stamp = (host.now)().to_zoned(host.zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
+    let mut note = |what: &str| record.note(what);
+    let mut actions = Actions::new(place.clone(), &stamp, &mut note);
+    match make(host, &changes, &mut actions).and_then(|()| first.take(host, args, &mut actions)) {
+        Err(why) => Ok(take_back(actions, &why)),
+        Ok(problems) => {
+            let kept = actions.kept().to_vec();
+            Ok(told(&kept, &problems, &config, place))
+        }
+    }
+}
+
+/// The configuration that is read, if there is one, and the file that it is to be in.
+fn files(args: &Args, place: &Place) -> Result<(Option<PathBuf>, PathBuf), Stop> {
+    let there = DEFAULT_PATHS.iter().map(Path::new).find(|path| place.at(path).exists());
+    match (&args.config, there) {
+        (Some(named), there) => {
+            let named = std::path::absolute(named)?;
+            let is_usual = DEFAULT_PATHS.iter().any(|path| place.at(path) == named);
+            let usual = there.unwrap_or(Path::new(DEFAULT_PATHS[0])).to_owned();
+            let target = if is_usual && !place.is_staging() { named.clone() } else { usual };
+            Ok((Some(named), target))
+        }
+        (None, Some(there)) => Ok((Some(place.at(there)), there.to_owned())),
+        (None, None) => Ok((None, PathBuf::from(DEFAULT_PATHS[0]))),
+    }
+}
+
+fn read(path: &Path) -> Result<String, Stop> {
+    let failed = |what: String| Stop::Failed(format!("cannot read {}: {what}", shown(path)));
+    let bytes =
+        crate::files::read(path, 4 * 1024 * 1024).map_err(|error| failed(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8 text".to_owned()))
+}
+
+/// `--set` is kept: what is set up is what was asked for.
+fn with_settings(text: &str, settings: &[&str]) -> Result<String, Stop> {
+    settings.iter().try_fold(text.to_owned(), |text, setting| {
+        let parts =
+            setting.split_once('=').and_then(|(name, value)| Some((name.split_once('.')?, value)));
+        let Some(((section, key), value)) = parts else {
+            return Err(Stop::Failed(format!("--set {setting}: it is not SECTION.KEY=VALUE")));
+        };
+        Ok(crate::setup::text::set(&text, (section, key), value))
+    })
+}
+
+/// The configuration that `text` is, as the program reads it; mistakes name the file that it came from.
+fn check(text: &str, source: Option<&Path>) -> Result<(Config, Vec<Note>), Stop> {
+    let mut file =
+        tempfile::Builder::new().prefix("maillogsentinel-").suffix(".conf").tempfile()?;
+    file.write_all(text.as_bytes())?;
+    let (loaded, warnings) = config::load(Some(file.path()), &[]);
+    let from = source.map_or("the answers".to_owned(), |path| path.display().to_string());
+    let own = file.path().display().to_string();
+    let named = |note: Note| Note { place: note.place.replace(&own, &from), ..note };
+    match loaded {
+        Ok(config) => Ok((config, warnings.into_iter().map(named).collect())),
+        Err(mistakes) => Err(Stop::Config(mistakes.into_iter().map(named).collect())),
+    }
+}
+
+fn show(changes: &[Change], first: &[String]) {
+    let mut out = anstream::stdout();
+    let _ = writeln!(out, "\nWhat will be changed:");
+    let sentences = changes.chunk_by(Change::goes_with).map(|alike| {
+        let first = alike.first().map(|change| change.sentence(&|path| shown(path)));
+        let more = match alike.len() {
+            0 | 1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        first.unwrap_or_default() + &more
+    });
+    for (number, sentence) in (1..).zip(sentences.chain(first.iter().cloned())) {
+        let _ = writeln!(out, "{number:3}. {sentence}");
+    }
+}
+
+fn make(host: &Host, changes: &[Change], actions: &mut Actions<'_>) -> Result<(), String> {
+    for change in changes {
+        if host.stopping() {
+            return Err("interrupted".to_owned());
+        }
+        actions
+            .make(change)
+            .map_err(|error| format!("cannot {}: {error}", change.sentence(&|path| shown(path))))?;
+    }
+    if host.stopping() { Err("interrupted".to_owned()) } else { Ok(()) }
+}
+
+fn take_back(actions: Actions<'_>, why: &str) -> Status {
+    let left = actions.undo();
+    let what = if left.is_empty() {
+        format!("{why}\n  hint: all that was done is undone; {} tells what was", record::NAME)
+    } else {
+        let left = left.join("; ");
+        format!(
+            "{why}\n  hint: not all could be undone: {left}; {} tells what was done",
+            record::NAME
+        )
+    };
+    fail(&what, None)
+}
+
+fn told(kept: &[PathBuf], problems: &[String], config: &Config, place: &Place) -> Status {
+    let mut out = anstream::stdout();
+    let _ = writeln!(out, "\nSet up. {} tells what was done.", record::NAME);
+    for path in kept {
+        let _ = writeln!(out, "  what was there before: {}", shown(path));
+    }
+    if !place.is_staging() {
+        let _ = writeln!(out, "  failed logins: {}", shown(&config.paths.csv));
+        if !place.has_systemd() {
+            let _ = writeln!(out, "  systemd does not run here: timers start at the next boot");
+        }
+        let _ = writeln!(out, "Next: sudo maillogsentinel doctor");
+    }
+    for problem in problems {
+        say("error", problem);
+    }
+    if problems.is_empty() { Status::Done } else { Status::Failed }
+}
+
+fn uninstall(host: &Host, args: &Args, place: &Place) -> Result<Status, Stop> {
+    let (loaded, _) = config::load_or_default(
+        args.config
+            .clone()
+            .or_else(|| DEFAULT_PATHS.iter().map(|path| place.at(path)).find(|path| path.exists()))
+            .as_deref(),
+        &[],
+    );
+    let config = match loaded {
+        Ok(config) => Some(config),
+        // Folders that nobody can name are not deleted.
+        Err(mistakes) if args.purge_data => return Err(Stop::Config(mistakes)),
+        Err(_) => None,
+    };
+    let changes = removal(config.as_ref(), place, args.purge_data)?;
+    if changes.is_empty() {
+        let _ = writeln!(anstream::stdout(), "Nothing to remove.");
+        return Ok(Status::Done);
+    }
+    show(&changes, &[]);
+    if !args.purge_data {
+        let _ = writeln!(
+            anstream::stdout(),
+            "Kept: the configuration, all that was recorded, and the account that owns it."
+        );
+    }
+    if !args.automated && !wizard::yes("\nMake these changes?")? {
+        return Err(Stop::No);
+    }
+    let mut record = Record::open(args.root.as_deref(), host)?;
+    host.dies_at_once.store(false, Ordering::Relaxed);
+    let mut note = |what: &str| record.note(what);
+    let mut actions = Actions::new(place.clone(), "removal", &mut note);
+    match make(host, &changes, &mut actions) {
+        Err(why) if args.purge_data => Err(Stop::Failed(format!(
+            "{why}\n  hint: what is deleted stays deleted; the same command again does the rest"
+        ))),
+        Err(why) => Ok(take_back(actions, &why)),
+        Ok(()) => {
+            let _ = writeln!(anstream::stdout(), "\nRemoved.");
+            Ok(Status::Done)
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Looks at what is there: the mail server, where it logs to, and what an earlier installation left.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::plan::log_is_there;
+use super::units::{FOLDER, FORMER};
+use crate::{files, programs};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Where distributions have the mail log.
+const LOGS: [&str; 4] =
+    ["/var/log/mail.log", "/var/log/maillog", "/var/log/mail", "/var/log/mail/mail.log"];
+/// How much of the end of a log is looked at.
+const END_BYTES: u64 = 64 * 1024;
+
+/// What is there.
+#[derive(Clone, Debug, Default)]
+pub struct Finds {
+    /// Postfix's version.
+    pub postfix: Option<String>,
+    /// Whether Dovecot is there, which checks passwords for Postfix.
+    pub dovecot: bool,
+    /// The log, and the last line of Postfix in it, as it is.
+    pub log: Option<(PathBuf, Option<Vec<u8>>)>,
+    /// Whether a syslog daemon writes files.
+    pub syslog: Option<&'static str>,
+    /// The time zone.
+    pub zone: Option<String>,
+    /// Units of the Python program.
+    pub python: Vec<PathBuf>,
+}
+
+/// Looks at this machine; `set` is the log that a configuration names.
+pub fn find(set: Option<&Path>) -> Finds {
+    let postconf = |name| {
+        let answer = programs::ask(&["postconf", "-h", name], PATIENCE).ok()?;
+        let value = answer.output.trim().to_owned();
+        (answer.status == Some(0) && !value.is_empty()).then_some(value)
+    };
+    let own = postconf("maillog_file").map(PathBuf::from);
+    let candidates = set.map(Path::to_owned).into_iter().chain(own);
+    let mut candidates = candidates.chain(LOGS.map(PathBuf::from));
+    let log = candidates.find(|path| log_is_there(path).is_ok());
+    let daemons = [("/usr/sbin/rsyslogd", "rsyslog"), ("/usr/sbin/syslog-ng", "syslog-ng")];
+    let python = FORMER.iter().map(|unit| Path::new(FOLDER).join(unit));
+    Finds {
+        postfix: postconf("mail_version"),
+        dovecot: Path::new("/usr/sbin/dovecot").exists(),
+        log: log.map(|path| {
+            let sample = last_line(&path);
+            (path, sample)
+        }),
+        syslog: daemons.iter().find(|(path, _)| Path::new(path).exists()).map(|(_, name)| *name),
+        zone: zone(),
+        python: python.filter(|path| path.exists()).collect(),
+    }
+}
+
+fn zone() -> Option<String> {
+    let target = fs::read_link("/etc/localtime").ok()?;
+    let text = target.to_str()?;
+    text.split_once("zoneinfo/").map(|(_, name)| name.to_owned())
+}
+
+/// The last line that Postfix wrote.
+fn last_line(path: &Path) -> Option<Vec<u8>> {
+    let mut file: File = files::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(END_BYTES))).ok()?;
+    let mut end = Vec::new();
+    file.take(END_BYTES).read_to_end(&mut end).ok()?;
+    let lines = end.split(|byte| *byte == b'\n').rev();
+    let is_postfix = |line: &&[u8]| memchr::memmem::find(line, b"postfix/").is_some();
+    lines.filter(is_postfix).map(<[u8]>::to_vec).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_of_postfix_is_the_sample() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mail.log");
+        let text = "x postfix/smtpd[1]: one\nx postfix/smtpd[1]: two\nx dovecot: three\n";
+        std::io::Write::write_all(&mut files::create(&path).unwrap(), text.as_bytes()).unwrap();
+        assert_eq!(last_line(&path).unwrap(), b"x postfix/smtpd[1]: two");
+        assert_eq!(last_line(folder.path()), None);
+    }
+}

@@ -1,0 +1,238 @@
+//! The changes that make a machine what a configuration asks for.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+use std::{fs, io};
+
+use super::services::services;
+use super::units::{TIMERS, drop_ins, groups, time};
+use super::{Change, Place, Refusal, USUAL_ACCOUNT, calendar};
+use crate::account;
+use crate::config::{Config, MailLog};
+use crate::manual;
+
+/// What is wanted.
+pub struct Wanted<'c> {
+    /// The configuration, as it is to be.
+    pub config: &'c Config,
+    /// Its file, and what is to be in it.
+    pub file: (PathBuf, String),
+    /// Whether SQL is to be exported and imported by a timer, if anybody said.
+    pub sql: Option<bool>,
+    /// This program.
+    pub program: &'c Path,
+}
+
+/// Where programs are that services find without a path, the first being ours.
+const PROGRAMS: [&str; 4] = ["/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/usr/sbin"];
+const NAME: &str = "maillogsentinel";
+const ROTATION: &str = include_str!("../../packaging/logrotate.d/maillogsentinel");
+pub(super) const ROTATIONS: &str = "/etc/logrotate.d";
+pub(super) const STAGED: [(&str, &str); 2] = [
+    (
+        "/usr/lib/sysusers.d/maillogsentinel.conf",
+        include_str!("../../packaging/sysusers.d/maillogsentinel.conf"),
+    ),
+    (
+        "/usr/lib/tmpfiles.d/maillogsentinel.conf",
+        include_str!("../../packaging/tmpfiles.d/maillogsentinel.conf"),
+    ),
+];
+
+/// What is to be changed, in order; what is done already is not in it.
+pub fn plan(wanted: &Wanted<'_>, place: &Place) -> Result<Vec<Change>, Refusal> {
+    let config = wanted.config;
+    let account = config.run_as.as_ref().map_or(USUAL_ACCOUNT, |set| set.name.as_str());
+    let mut all = Vec::new();
+    check(config, place)?;
+    all.extend(program(wanted.program, place)?);
+    if account == USUAL_ACCOUNT {
+        all.push(Change::Account(account.to_owned()));
+    }
+    let groups = groups(config, place);
+    all.extend(
+        groups
+            .iter()
+            .map(|group| Change::Member { account: account.to_owned(), group: group.clone() }),
+    );
+    folders(config, account, place, &mut all)?;
+    let (path, text) = &wanted.file;
+    all.push(file(path, text.clone().into_bytes(), 0o640, "the configuration").read_by(account));
+    all.push(Change::Readable { path: path.clone(), account: account.to_owned() });
+    if config.paths.csv == Path::new("/var/log/maillogsentinel/maillogsentinel.csv")
+        && !is_rotated(place)
+    {
+        let path = Path::new(ROTATIONS).join(NAME);
+        all.push(file(&path, ROTATION.into(), 0o644, "how the CSV is rotated"));
+    }
+    if place.is_staging() {
+        all.extend(STAGED.map(|(path, text)| {
+            file(Path::new(path), text.into(), 0o644, "what systemd makes of users and folders")
+        }));
+    }
+    all.extend(pages(place)?);
+    let mut all: Vec<_> = all.into_iter().filter(|change| !change.is_done(place)).collect();
+    let drop_ins = drop_ins(config, account, &groups)?;
+    all.extend(services(wanted, &drop_ins, place));
+    Ok(all)
+}
+
+impl Change {
+    fn read_by(self, account: &str) -> Self {
+        match self {
+            Self::File { path, bytes, mode, what, .. } => {
+                Self::File { path, bytes, mode, what, reader: Some(account.to_owned()) }
+            }
+            other => other,
+        }
+    }
+}
+
+pub(super) fn file(path: &Path, bytes: Vec<u8>, mode: u32, what: &'static str) -> Change {
+    Change::File { path: path.to_owned(), bytes, mode, reader: None, what }
+}
+
+/// Whether runs can work at all.
+fn check(config: &Config, place: &Place) -> Result<(), Refusal> {
+    for timer in TIMERS {
+        if let Some(text) = time(config, timer) {
+            let hint = "set it in section [systemd] of the configuration";
+            calendar::check(text).map_err(|what| Refusal::new(format!("{timer}: {what}"), hint))?;
+        }
+    }
+    if let Some(set) = &config.run_as
+        && !place.is_staging()
+        && !account::find(&set.name).is_ok_and(|found| found.is_some())
+    {
+        return Err(Refusal::new(
+            format!("{}: `run_as_user` is {}, and there is no such account", set.place, set.name),
+            "make it, or remove the key: an account maillogsentinel is made then",
+        ));
+    }
+    for log in &config.paths.mail_logs {
+        match log {
+            MailLog::File(path) if !place.is_staging() => log_is_there(path)?,
+            MailLog::Stdin => {
+                let what = "`mail_log = -` is standard input, which services do not have";
+                return Err(Refusal::new(what, "set mail_log to a file"));
+            }
+            MailLog::Journal => {
+                let what = "`mail_log = journal` is not built yet in this version";
+                return Err(Refusal::new(what, "install rsyslog, and set mail_log to its file"));
+            }
+            MailLog::File(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is a log, and a file.
+pub fn log_is_there(path: &Path) -> Result<(), Refusal> {
+    let hint = "set mail_log to where Postfix logs to. If that is the journal only, install rsyslog: \
+                this version does not read the journal";
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_file() => Ok(()),
+        Ok(_) => Err(Refusal::new(format!("the mail log {} is no file", path.display()), hint)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Refusal::new(format!("there is no mail log {}", path.display()), hint))
+        }
+        Err(error) => Err(Refusal::new(format!("the mail log {}: {error}", path.display()), hint)),
+    }
+}
+
+/// The program where services find it.
+fn program(own: &Path, place: &Place) -> Result<Option<Change>, Refusal> {
+    let same = |path: &PathBuf| {
+        let identity = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
+        !place.is_staging() && identity(path).is_some() && identity(path) == identity(own)
+    };
+    let found: Vec<_> = PROGRAMS.iter().map(|folder| place.at(folder).join(NAME)).collect();
+    let first = found.iter().find(|path| path.exists());
+    if first.is_some_and(same) {
+        return Ok(None);
+    }
+    if let Some(other) = first.filter(|path| !path.starts_with(place.at(PROGRAMS[0]))) {
+        return Err(Refusal::new(
+            format!("{} is another one than this, and services would run that", other.display()),
+            format!("run {} --setup, or remove it first", other.display()),
+        ));
+    }
+    let bytes = fs::read(own).map_err(|error| {
+        Refusal::new(
+            format!("cannot read this program: {error}"),
+            "put it into /usr/local/bin yourself",
+        )
+    })?;
+    Ok(Some(file(&Path::new(PROGRAMS[0]).join(NAME), bytes, 0o755, "this program")))
+}
+
+fn folders(
+    config: &Config,
+    account: &str,
+    place: &Place,
+    all: &mut Vec<Change>,
+) -> Result<(), Refusal> {
+    let mut folders = vec![config.paths.working_dir.clone(), config.paths.state_dir.clone()];
+    let log = config.general.log_file.as_deref().and_then(Path::parent);
+    folders.extend(log.map(Path::to_owned));
+    let databases = config.countries.paths.iter().chain(&config.networks.paths);
+    folders.extend(databases.filter_map(|path| path.parent()).map(Path::to_owned));
+    folders.sort();
+    folders.dedup();
+    for path in folders {
+        if !path.is_absolute() {
+            let what = format!("the folder {} is not told from the root on", path.display());
+            return Err(Refusal::new(what, "use a path that starts with / in the configuration"));
+        }
+        // Databases may lie where others put them, the operational log in /var/log.
+        let is_own = path == config.paths.working_dir || path == config.paths.state_dir;
+        if is_own {
+            is_for_one(&path)?;
+            all.push(Change::Give { path: path.clone(), account: account.to_owned() });
+        }
+        if !place.at(&path).exists() {
+            all.push(Change::Folder { path, owner: Some(account.to_owned()) });
+        }
+    }
+    Ok(())
+}
+
+/// A folder that others use too is not given to one account.
+fn is_for_one(path: &Path) -> Result<(), Refusal> {
+    let shared =
+        ["bin", "boot", "dev", "etc", "home", "lib", "proc", "root", "run", "sbin", "sys", "usr"];
+    let mut parts = path.components().skip(1).map(Component::as_os_str);
+    let first = parts.next().and_then(|part| part.to_str()).unwrap_or_default();
+    let depth = parts.count();
+    let least = if first == "home" { 2 } else { 1 };
+    let is_var = first == "var" && depth < 2;
+    let is_system = shared.contains(&first) && first != "home" || first == "tmp";
+    if depth < least || is_var || is_system {
+        return Err(Refusal::new(
+            format!("{} is not a folder for one program: others use it too", path.display()),
+            "name one below it in the configuration, such as /var/log/maillogsentinel",
+        ));
+    }
+    Ok(())
+}
+
+/// Man pages and completions, unless a package has brought them.
+fn pages(place: &Place) -> Result<Vec<Change>, Refusal> {
+    if place.at("/usr/share/man/man8/maillogsentinel.8.gz").exists() {
+        return Ok(Vec::new());
+    }
+    let files = manual::files().map_err(|error| Refusal::new(error.to_string(), ""))?;
+    let made = files.into_iter().map(|it| {
+        file(&Path::new("/usr/local").join(it.path), it.bytes, 0o644, "man pages and completions")
+    });
+    Ok(made.collect())
+}
+
+/// Whether some rule of logrotate names the CSV: two would be an error of logrotate.
+fn is_rotated(place: &Place) -> bool {
+    let folder = place.at(ROTATIONS);
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    files
+        .filter_map(|path| fs::read(path).ok())
+        .any(|text| String::from_utf8_lossy(&text).contains("maillogsentinel"))
+}

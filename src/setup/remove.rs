@@ -1,0 +1,72 @@
+//! Takes an installation away; what was recorded stays unless it is asked for.
+
+use std::path::{Path, PathBuf};
+
+use super::carry::SUFFIX;
+use super::plan::{ROTATIONS, STAGED};
+use super::units::{DROP_IN, FOLDER, TIMERS, UNITS, are_packaged};
+use super::{Change, Place, USUAL_ACCOUNT};
+use crate::config::{Config, DEFAULT_PATHS};
+use crate::manual;
+
+/// What is to be changed; `data` also deletes what was recorded, the configuration and the account.
+pub fn removal(config: Option<&Config>, place: &Place, data: bool) -> std::io::Result<Vec<Change>> {
+    let mut all: Vec<_> =
+        TIMERS.iter().map(|timer| Change::Disabled((*timer).to_owned())).collect();
+    let mut files: Vec<PathBuf> = Vec::new();
+    let folder = Path::new(FOLDER);
+    files.extend(UNITS.iter().map(|(unit, _)| folder.join(format!("{unit}.d")).join(DROP_IN)));
+    files.extend(UNITS.iter().map(|(unit, _)| folder.join(unit)));
+    // It names the account; a package's own scripts delete it only when they do that too.
+    if data || !are_packaged(place) {
+        files.push(Path::new(ROTATIONS).join("maillogsentinel"));
+    }
+    files.extend(manual::files()?.iter().map(|file| Path::new("/usr/local").join(file.path)));
+    if place.is_staging() {
+        files.extend(STAGED.iter().map(|(path, _)| PathBuf::from(path)));
+    }
+    files.push(PathBuf::from("/usr/local/bin/maillogsentinel"));
+    if data {
+        files.extend(DEFAULT_PATHS.iter().flat_map(|path| with_backups(Path::new(path), place)));
+    }
+    all.extend(files.into_iter().map(|path| Change::Deleted { path }));
+    all.retain(|change| !change.is_done(place));
+    let is_unit =
+        |change: &Change| matches!(change, Change::Deleted { path } if path.starts_with(FOLDER));
+    if all.iter().any(is_unit) {
+        all.push(Change::Reloaded);
+    }
+    if data {
+        all.extend(recorded(config).into_iter().map(|path| Change::Emptied { path }));
+        all.push(Change::NoAccount(USUAL_ACCOUNT.to_owned()));
+    }
+    all.retain(|change| !change.is_done(place));
+    Ok(all)
+}
+
+/// A configuration, and what setups have kept of earlier ones: passwords may be in them.
+fn with_backups(path: &Path, place: &Place) -> Vec<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned() + SUFFIX;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let entries = std::fs::read_dir(place.at(folder)).into_iter().flatten().flatten();
+    let kept = entries.map(|entry| entry.file_name());
+    let kept = kept.filter(|it| it.to_string_lossy().starts_with(&name));
+    let kept = kept.map(|it| folder.join(it));
+    std::iter::once(path.to_owned()).chain(kept).collect()
+}
+
+/// The folders that hold what was recorded, those of them that are for this program only.
+fn recorded(config: Option<&Config>) -> Vec<PathBuf> {
+    let mut folders =
+        vec![PathBuf::from("/var/log/maillogsentinel"), PathBuf::from("/var/lib/maillogsentinel")];
+    if let Some(config) = config {
+        let set = [&config.paths.working_dir, &config.paths.state_dir];
+        let named = set.into_iter().filter(|path| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().contains("maillogsentinel"))
+        });
+        folders.extend(named.cloned());
+    }
+    folders.sort();
+    folders.dedup();
+    folders
+}

@@ -1,0 +1,104 @@
+//! What takes a change back.
+
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
+use std::path::{Path, PathBuf};
+
+use super::carry::run;
+use crate::{account, files};
+
+/// One step back.
+#[derive(Debug)]
+pub(super) enum Undo {
+    /// Deletes a file that was made.
+    File(PathBuf),
+    /// Deletes a folder that was made, unless there is something in it by now.
+    Folder(PathBuf),
+    /// Writes a file again that was deleted.
+    Content { path: PathBuf, bytes: Vec<u8>, mode: u32 },
+    /// Gives a file back its name.
+    Name { from: PathBuf, to: PathBuf },
+    /// Gives a file back to whose it was.
+    Owner { path: PathBuf, user: u32, group: u32, mode: Option<u32> },
+    /// Makes a link again.
+    Link { at: PathBuf, target: PathBuf },
+    /// Deletes an account that was made.
+    Account(String),
+    /// Runs a command.
+    Run(Vec<String>),
+}
+
+impl Undo {
+    pub(super) fn run(words: &[&str]) -> Self {
+        Self::Run(words.iter().map(|word| (*word).to_owned()).collect())
+    }
+
+    pub(super) fn own(path: &Path, meta: &Metadata) -> Self {
+        let mode = (!meta.is_symlink()).then(|| meta.mode() & 0o7777);
+        Self::Owner { path: path.to_owned(), user: meta.uid(), group: meta.gid(), mode }
+    }
+
+    /// Takes the step; gives what it has done, in words, or `None` if there was nothing to take back.
+    pub(super) fn take(&self) -> io::Result<Option<String>> {
+        let told = |what: &str, path: &Path| Some(format!("{what} {}", path.display()));
+        match self {
+            Self::File(path) => match fs::remove_file(path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                other => other.map(|()| told("deleted", path)),
+            },
+            Self::Folder(path) => match fs::remove_dir(path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                // What was recorded meanwhile is not ours to delete.
+                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
+                    Ok(told("kept, for there is something in it:", path))
+                }
+                other => other.map(|()| told("deleted", path)),
+            },
+            Self::Content { path, bytes, mode } => {
+                if let Some(folder) = path.parent() {
+                    fs::create_dir_all(folder)?;
+                }
+                files::create(path)?.write_all(bytes)?;
+                fs::set_permissions(path, fs::Permissions::from_mode(*mode))?;
+                Ok(told("put back", path))
+            }
+            Self::Name { from, to } => match fs::rename(from, to) {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Ok(()) => {
+                    // Two names of one file are left as they are by rename(2).
+                    let _ = fs::remove_file(from);
+                    Ok(told("put back", to))
+                }
+                Err(error) => Err(error),
+            },
+            Self::Owner { path, user, group, mode } => {
+                lchown(path, Some(*user), Some(*group))?;
+                if let Some(mode) = mode {
+                    fs::set_permissions(path, fs::Permissions::from_mode(*mode))?;
+                }
+                Ok(told("given back", path))
+            }
+            Self::Link { at, target } => match symlink(target, at) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+                other => other.map(|()| told("put back", at)),
+            },
+            Self::Account(name) => undo_account(name),
+            Self::Run(words) => {
+                let words: Vec<_> = words.iter().map(String::as_str).collect();
+                run(&words)?;
+                Ok(Some(words.join(" ")))
+            }
+        }
+    }
+}
+
+fn undo_account(name: &str) -> io::Result<Option<String>> {
+    let Some(account) = account::local(name)? else { return Ok(None) };
+    // What the first run wrote stays, and so does whose it is.
+    if fs::metadata(&account.home).is_ok_and(|home| home.uid() == account.user) {
+        return Ok(Some(format!("kept the account {name}, for it has files")));
+    }
+    run(&["userdel", name])?;
+    Ok(Some(format!("deleted the account {name}")))
+}

@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# What is done on the mail server inside the container, in two boots; see server.sh.
+set -uo pipefail
+export DEBIAN_FRONTEND=noninteractive
+cd /trial
+
+# check WHAT COMMAND...: what must be so.
+check() {
+  local what=$1 said
+  shift
+  if said=$("$@" 2>&1); then echo "ok $what"; else echo "NOT SO: $what: $* said: $said"; fi
+}
+# The same of what must not be so.
+not() { ! "$@"; }
+# The same of what must be so before long.
+soon() { for _ in $(seq 60); do ! "$@" >/dev/null 2>&1 || return 0; sleep 1; done; "$@"; }
+has() { grep -q -- "$1" "$2"; }
+equals() { [ "$1" = "$2" ] || { echo "$1"; return 1; }; }
+apply() { dpkg "$@" </dev/null >/trial/dpkg 2>&1 || { cat /trial/dpkg; return 1; }; }
+rows() { equals "$(grep -c ';bob;' $csv)" "$1"; }
+setup() { maillogsentinel --setup --automated "$@" </dev/null >/trial/said 2>&1 || { cat /trial/said; return 1; }; }
+# Lines of the mailbox as they were written: quoted-printable breaks the long ones.
+mailed() { has "$1" <(sed -z 's/=\n//g' /var/mail/admin); }
+
+b64() { printf "$1" | base64; }
+# The last line of the server's next answer.
+answer() { while IFS= read -r -t 30 said <&3; do [ "${said:3:1}" = - ] || return 0; done; return 1; }
+# smtp ADDRESS CODE LINE...: says the lines one by one; the last must be answered so.
+smtp() {
+  local address=$1 code=$2 line said
+  shift 2
+  exec 3<>"/dev/tcp/$address/25" && answer || return 1
+  for line in 'EHLO client.example' "$@"; do printf '%s\r\n' "$line" >&3 && answer || return 1; done
+  exec 3>&-
+  [ "${said:0:3}" = "$code" ] || { echo "$said"; return 1; }
+}
+plain() { smtp "$1" "$2" "AUTH PLAIN $(b64 "\\0$3\\0$4")"; }
+login() { smtp "$1" "$2" "AUTH LOGIN" "$(b64 "$3")" "$(b64 "$4")"; }
+
+# Until the next boot these timers fire each 15 seconds.
+hurry() {
+  local timer
+  for timer; do
+    mkdir -p "/run/systemd/system/$timer.d"
+    printf '[Timer]\nOnCalendar=\nOnCalendar=*:*:0/15\nRandomizedDelaySec=0\nAccuracySec=1s\n' > "/run/systemd/system/$timer.d/hurry.conf"
+  done
+  systemctl daemon-reload && systemctl restart "$@"
+}
+# What was written since /trial/before.
+changed() { find /etc /usr -newer /trial/before; }
+csv=/var/log/maillogsentinel/maillogsentinel.csv
+conf=/etc/maillogsentinel.conf
+other=::1
+grep -qs . /proc/net/if_inet6 || other=127.0.0.1
+
+first_boot() {
+  check "it installs" apply -i /trial/package.deb
+  # Without a network none can be downloaded.
+  echo '127.0.0.0,127.255.255.255,NL' > /var/lib/maillogsentinel/country_aside.csv
+  echo '127.0.0.0,127.255.255.255,64496,Sample Hosting' > /var/lib/maillogsentinel/asn.csv
+  printf '[report]\nemail = admin@localhost\n[dns]\nenabled = false\n' > /trial/wanted.conf
+  touch /trial/before
+
+  check "without rsyslog there is a journal only" not test -e /var/log/mail.log
+  check "which setup refuses" equals "$(setup --config /trial/wanted.conf >/dev/null; echo $?)" 1
+  check "and names the log that is missing" has '/var/log/mail.log' /trial/said
+  check "and changes nothing" equals "$(changed)" ""
+  check "no report was asked for" not systemctl is-active maillogsentinel-report.timer
+
+  systemctl --quiet enable --now rsyslog
+  check "a wrong password is refused" plain 127.0.0.1 535 bob wrong
+  check "rsyslog writes the log" soon has '^20[0-9T:.+-]* mx1 postfix/smtpd.*authentication failed' /var/log/mail.log
+  check "setup needs nobody" setup --config /trial/wanted.conf
+  check "it writes what it did" test -s /trial/maillogsentinel_setup.log
+  check "its configuration is in place" has '^email = admin@localhost' $conf
+  check "and closed to others" equals "$(stat -c '%a %U %G' $conf)" "640 root maillogsentinel"
+  for timer in maillogsentinel maillogsentinel-report maillogsentinel-ipdb; do
+    check "$timer.timer is armed" systemctl is-active $timer.timer
+    check "$timer.timer is enabled" systemctl is-enabled $timer.timer
+  done
+  check "what was in the log is recorded" rows 1
+  check "in the country and network it came from" has ';127.0.0.1;bob;null;Errno 4;NL;64496;Sample Hosting$' $csv
+  check "doctor has no complaint" maillogsentinel doctor
+  touch /trial/before
+  check "setup runs again" setup --config /trial/wanted.conf
+  check "and has nothing to do" has 'Nothing to change' /trial/said
+  check "and does nothing" equals "$(changed)" ""
+
+  check "timers can hurry" hurry maillogsentinel.timer maillogsentinel-report.timer
+  check "PLAIN again" plain 127.0.0.1 535 bob wrong
+  check "LOGIN" login 127.0.0.1 535 bob wrong
+  check "PLAIN over IPv6, if there is any" plain $other 535 bob wrong
+  check "LOGIN over it" login $other 535 bob wrong
+  check "the right password is accepted" plain 127.0.0.1 235 alice secret
+  check "the timer records all of them" soon rows 5
+  check "and not the one who knew the password" equals "$(grep -c '' $csv)" 6
+  check "the timer mails the report of yesterday" soon mailed "^Subject: \[MailLogSentinel\] .* $(date -d yesterday +%F) on"
+  check "the report of today is sent" maillogsentinel --report --date today
+  check "and arrives" soon mailed "^Subject: \[MailLogSentinel\] .* $(date +%F) on"
+  check "it counts what was recorded" mailed '^ *1\. bob  5 times$'
+  check "no service failed" equals "$(systemctl list-units --failed --plain --no-legend 'maillogsentinel*')" ""
+}
+
+second_boot() {
+  for timer in maillogsentinel maillogsentinel-report maillogsentinel-ipdb; do
+    check "$timer.timer is armed after a boot" systemctl is-active $timer.timer
+  done
+  check "timers can hurry again" hurry maillogsentinel.timer
+  check "one more wrong password" login 127.0.0.1 535 bob wrong
+  check "the timer records it" soon rows 6
+  check "it upgrades" apply -i /trial/package.deb
+  for timer in maillogsentinel maillogsentinel-report maillogsentinel-ipdb; do
+    check "$timer.timer is armed after an upgrade" systemctl is-active $timer.timer
+  done
+  check "the configuration stays" has '^email = admin@localhost' $conf
+
+  check "setup uninstalls" setup --uninstall
+  check "no timer is armed" equals "$(systemctl list-units --plain --no-legend 'maillogsentinel*.timer')" ""
+  check "or enabled" not systemctl is-enabled maillogsentinel.timer maillogsentinel-report.timer maillogsentinel-ipdb.timer
+  check "the configuration is kept" has '^email = admin@localhost' $conf
+  check "and what was recorded" rows 6
+  check "and the account" id maillogsentinel
+  check "the package is purged" apply -P maillogsentinel
+  rm /trial/maillogsentinel_setup.log
+  check "nothing else of it is left" \
+    equals "$(find / -xdev -name '*maillogsentinel*' -not -path '/proc/*' -not -path '/var/l*/maillogsentinel*')" ""
+  check "what was recorded is kept then, too" rows 6
+}
+
+case $(cat /trial/boot) in
+  1) first_boot ;;
+  2) second_boot ;;
+esac
+echo "boot $(cat /trial/boot) is done"

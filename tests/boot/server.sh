@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Boots a fresh Debian 12 with Postfix, Dovecot and rsyslog, in a container without a network, sets the program up
+# there and lets it work: real failed logins, timers that fire, a mailbox that gets the report, a reboot, an upgrade.
+#   tests/boot/server.sh BINARY FOLDER      needs root, debootstrap and systemd-nspawn; nothing of this machine changes
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$here/../..
+binary=$1
+folder=$(realpath "$2")
+tree=$folder/debian
+
+DEB_COMPRESSION=gzip "$root/packaging/deb/build" "$binary" "$folder" >/dev/null
+debootstrap --variant=minbase --include=dovecot-core,logrotate,postfix,rsyslog,systemd,systemd-sysv bookworm "$tree" \
+  >"$folder/debootstrap.log" || { tail -n 20 "$folder/debootstrap.log" >&2; exit 1; }
+
+echo mx1 > "$tree/etc/hostname"
+echo mx1.example.org > "$tree/etc/mailname"
+printf '%s\n' '127.0.0.1 localhost' '::1 localhost' '127.0.1.1 mx1.example.org mx1' > "$tree/etc/hosts"
+chroot "$tree" useradd --create-home admin
+chroot "$tree" postconf -e myhostname=mx1.example.org 'mydestination=mx1.example.org, localhost' \
+  inet_interfaces=loopback-only smtpd_sasl_auth_enable=yes smtpd_sasl_type=dovecot smtpd_sasl_path=private/auth
+echo 'alice:{PLAIN}secret::::::' > "$tree/etc/dovecot/passwd"
+cat > "$tree/etc/dovecot/dovecot.conf" <<'DOVECOT'
+protocols =
+auth_mechanisms = plain login
+auth_failure_delay = 0
+disable_plaintext_auth = no
+ssl = no
+passdb {
+  driver = passwd-file
+  args = /etc/dovecot/passwd
+}
+service auth {
+  unix_listener /var/spool/postfix/private/auth {
+    user = postfix
+    mode = 0600
+  }
+}
+service anvil {
+  # No penalty: it would delay the answer to an address that failed before.
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+DOVECOT
+# At first there is a journal only.
+chroot "$tree" systemctl --quiet disable rsyslog
+
+mkdir "$tree/trial"
+cp "$folder"/maillogsentinel_*.deb "$tree/trial/package.deb"
+cp "$here/server-guest.sh" "$tree/trial/"
+cat > "$tree/etc/systemd/system/trial.service" <<'UNIT'
+[Unit]
+After=dovecot.service postfix@-.service rsyslog.service
+[Service]
+Type=oneshot
+ExecStart=/bin/bash /trial/server-guest.sh
+StandardOutput=append:/trial/result
+StandardError=inherit
+ExecStopPost=systemctl --no-block poweroff
+[Install]
+WantedBy=multi-user.target
+UNIT
+ln -s ../trial.service "$tree/etc/systemd/system/multi-user.target.wants/"
+
+# systemd-nspawn wants a machine that was booted by systemd, which a container is not: in a namespace of
+# its own /run/systemd can be there all the same.
+for boot in 1 2; do
+  echo $boot > "$tree/trial/boot"
+  if ! timeout 300 unshare --mount --propagation private sh -c 'mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd &&
+    exec systemd-nspawn --boot --quiet --register=no --keep-unit --private-network --console=pipe -D "$1"' \
+    sh "$tree" </dev/null >"$folder/boot.$boot.log" 2>&1; then
+    tail -n 20 "$folder/boot.$boot.log" >&2
+    cat "$tree/trial/result" >&2 || true
+    echo "error: no container can be booted here, or it does not end; all of it is in $folder/boot.$boot.log" >&2
+    exit 1
+  fi
+done
+if grep -q '^NOT SO: ' "$tree/trial/result" || [ "$(grep -c '^boot . is done$' "$tree/trial/result")" != 2 ]; then
+  cat "$tree/trial/result" >&2
+  exit 1
+fi
+grep -c '^ok ' "$tree/trial/result" | sed 's/$/ checks on a booted mail server passed/'

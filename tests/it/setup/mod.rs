@@ -1,0 +1,232 @@
+//! `--setup` installs all or nothing, a second time nothing, and asks before it does.
+
+mod room;
+mod undone;
+mod wizard;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+
+use crate::sentinel::{Ran, program};
+use room::{ATTACK, CONFIG, Room, difference};
+
+const AUTOMATED: [&str; 3] = ["maillogsentinel", "--setup", "--automated"];
+
+fn set_up(room: &Room) -> Ran {
+    Ran::of(&mut room.command(&AUTOMATED))
+}
+
+fn staged(folder: &std::path::Path, more: &[&str]) -> Ran {
+    let mut command = Command::new(program());
+    command.args(["--setup", "--automated", "--root"]).arg(folder).args(more).current_dir("/");
+    Ran::of(&mut command)
+}
+
+#[test]
+fn staging_makes_the_tree_that_is_expected_and_a_second_time_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("given.conf");
+    fs::write(&config, "[report]\nemail = root\n[systemd]\nreport_schedule = 07:00\n").unwrap();
+    let root = folder.path().join("root");
+    fs::create_dir(&root).unwrap();
+    let config = ["--config", config.to_str().unwrap()];
+    staged(&root, &config).exits(0).prints("write the configuration: /etc/maillogsentinel.conf");
+    let listed = Command::new("find")
+        .args([".", "-printf", "%M %P %l\\n"])
+        .current_dir(&root)
+        .output()
+        .unwrap();
+    let mut lines: Vec<_> =
+        std::str::from_utf8(&listed.stdout).unwrap().lines().map(str::trim_end).collect();
+    lines.sort_by_key(|line| line.split(' ').nth(1).map(str::to_owned));
+    let expected = include_str!("staged.txt").lines().collect::<Vec<_>>();
+    assert_eq!(lines, expected, "\n{}", lines.join("\n"));
+    staged(&root, &config).exits(0).prints("Nothing to change");
+    staged(&root, &["--uninstall"]).exits(0);
+    let left =
+        Command::new("find").args([".", "!", "-type", "d"]).current_dir(&root).output().unwrap();
+    let mut left: Vec<_> = std::str::from_utf8(&left.stdout).unwrap().lines().collect();
+    left.sort_unstable();
+    assert_eq!(left, ["./etc/maillogsentinel.conf", "./maillogsentinel_setup.log"]);
+    staged(&root, &["--uninstall"]).exits(0).prints("Nothing to remove");
+}
+
+#[test]
+fn a_machine_is_set_up_with_a_first_run_and_a_second_setup_changes_nothing() {
+    let room = Room::default();
+    room.write("root/my.conf", CONFIG);
+    let asked = [&AUTOMATED[..], &["--config", "/root/my.conf"]].concat();
+    Ran::of(&mut room.command(&asked)).exits(0).prints("Next: sudo maillogsentinel doctor");
+    assert!(room.read("etc/passwd").contains("maillogsentinel:x:"));
+    for group in ["adm", "systemd-journal"] {
+        let is_member = |line: &str| line.starts_with(group) && line.ends_with(":maillogsentinel");
+        assert!(room.read("etc/group").lines().any(is_member), "{group}");
+    }
+    assert!(room.read("var/log/maillogsentinel/maillogsentinel.csv").contains(";203.0.113.1;bob;"));
+    let all = room.all();
+    let mode = |name: &str| all[name].rsplit_once(' ').unwrap().0.to_owned();
+    let account =
+        room.read("etc/passwd").lines().last().unwrap().split(':').nth(2).unwrap().to_owned();
+    assert_eq!(mode("var/lib/maillogsentinel"), format!("750 {account} {account}"));
+    assert_eq!(mode("etc/maillogsentinel.conf"), format!("640 0 {account}"));
+    let timers: Vec<_> = all.keys().filter(|name| name.contains("target.wants/")).collect();
+    assert_eq!(timers.len(), 3, "{timers:?}");
+    let log = room.read("maillogsentinel_setup.log");
+    assert!(log.contains("make the system account maillogsentinel"), "{log}");
+    set_up(&room).exits(0).prints("Nothing to change");
+    assert_eq!(difference(&all, &room.all()), Vec::<String>::new());
+}
+
+#[test]
+fn an_installation_of_the_python_program_is_taken_over_and_nothing_of_it_lost() {
+    let room = Room::default().with_python();
+    let before = room.all();
+    set_up(&room)
+        .exits(0)
+        .prints("what was there before: /etc/systemd/system/maillogsentinel.service.before-setup-");
+    let after = room.all();
+    for (name, state) in before {
+        let content = state.rsplit(' ').next().unwrap();
+        let is_kept =
+            |(path, state): (&String, &String)| path.starts_with(&name) && state.ends_with(content);
+        let may_change = ["etc/passwd", "etc/group", "etc/shadow", "etc/gshadow"]
+            .contains(&name.as_str())
+            || name.contains(".wants/")
+            || name.contains(".csv");
+        assert!(may_change || after.iter().any(is_kept), "{name} is gone");
+    }
+    assert!(room.read("etc/maillogsentinel.conf").starts_with("# mine\n"));
+    assert!(!room.path("etc/systemd/system/maillogsentinel-extract.timer").exists());
+    assert!(
+        room.read("etc/systemd/system/maillogsentinel.service").contains("User=maillogsentinel")
+    );
+    assert!(room.read("var/log/maillogsentinel/maillogsentinel.csv").contains(";bob;"));
+    set_up(&room).exits(0).prints("Nothing to change");
+}
+
+#[test]
+fn units_of_a_package_are_used_and_only_what_differs_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let units = folder.path().join("usr/lib/systemd/system");
+    fs::create_dir_all(&units).unwrap();
+    fs::write(units.join("maillogsentinel.service"), "").unwrap();
+    let config = folder.path().join("given.conf");
+    fs::write(&config, "[paths]\nworking_dir = /srv/sentinel\nstate_dir = /home/mls/state\n[systemd]\nextraction_schedule = *:0/10\n").unwrap();
+    staged(folder.path(), &["--config", config.to_str().unwrap()]).exits(0);
+    let own = folder.path().join("etc/systemd/system");
+    assert!(!own.join("maillogsentinel.service").exists());
+    let service =
+        fs::read_to_string(own.join("maillogsentinel.service.d/maillogsentinel.conf")).unwrap();
+    for line in ["ReadWritePaths=-/srv/sentinel", "ProtectHome=tmpfs", "BindPaths=-/home/mls/state"]
+    {
+        assert!(service.lines().any(|it| it == line), "{line} is not in {service}");
+    }
+    let timer =
+        fs::read_to_string(own.join("maillogsentinel.timer.d/maillogsentinel.conf")).unwrap();
+    assert!(timer.ends_with("[Timer]\nOnCalendar=\nOnCalendar=*:0/10\n"), "{timer}");
+}
+
+#[test]
+fn what_cannot_work_is_said_before_anything_is_changed() {
+    let cases: [(&str, &str, &str); 7] = [
+        (
+            "[paths]\nmail_log = /var/log/none.log\n",
+            "there is no mail log /var/log/none.log",
+            "install rsyslog",
+        ),
+        ("[paths]\nmail_log = journal\n", "not built yet", "rsyslog"),
+        (
+            "[systemd]\nextraction_schedule = now and then\n",
+            "maillogsentinel.timer: systemd does not take `now and then`",
+            "[systemd]",
+        ),
+        ("[User]\nrun_as_user = nobody-here\n", "there is no such account", "hint"),
+        ("[paths]\nworking_dir = /var/log\n", "/var/log is not a folder for one program", "hint"),
+        ("[paths]\nworking_dir = /etc/mls\n", "/etc/mls is not a folder for one program", "hint"),
+        ("[report]\nemail = a b\n", "/etc/maillogsentinel.conf:2:", "email"),
+    ];
+    for (config, what, hint) in cases {
+        let room = Room::default();
+        room.write("etc/maillogsentinel.conf", config);
+        let before = room.all();
+        let ran = set_up(&room).says(what).says(hint);
+        assert!([Some(1), Some(78)].contains(&ran.status), "{config}");
+        assert_eq!(difference(&before, &room.all()), Vec::<String>::new(), "{config}");
+    }
+    let room = Room::default();
+    set_up(&room).exits(1).says("no configuration").says("--config FILE");
+}
+
+#[test]
+fn a_link_in_place_of_the_record_is_not_followed() {
+    let room = Room::default().with_python();
+    symlink("/etc/passwd", room.path("maillogsentinel_setup.log")).unwrap();
+    let before = room.all();
+    set_up(&room).exits(1).says("maillogsentinel_setup.log").says("nothing was changed");
+    assert_eq!(difference(&before, &room.all()), Vec::<String>::new());
+}
+
+#[test]
+fn who_is_not_root_or_has_no_terminal_is_told_what_to_do() {
+    let mut command = Command::new("setpriv");
+    let room = Room::default();
+    let copy = room.path("tmp/maillogsentinel");
+    fs::copy(program(), &copy).unwrap();
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+    command.args(["--reuid=65534", "--clear-groups"]).arg(&copy).arg("--setup").current_dir("/");
+    Ran::of(&mut command).exits(1).says("takes root").says("sudo maillogsentinel --setup");
+    Ran::of(&mut room.command(&["maillogsentinel", "--setup"])).exits(2).says("--automated");
+    Ran::of(&mut room.command(&["maillogsentinel", "--uninstall"])).exits(2).says("--setup");
+}
+
+#[test]
+fn it_is_removed_and_what_was_recorded_stays_unless_it_is_asked_for() {
+    let room = Room::default();
+    let before = room.all();
+    room.write("etc/maillogsentinel.conf", CONFIG);
+    set_up(&room).exits(0);
+    let remove = [&AUTOMATED[..], &["--uninstall"]].concat();
+    // The program itself is lent to the room, and cannot be deleted there.
+    let ours = |words: &[&str]| {
+        let script = "umount /usr/local/bin/maillogsentinel; exec \"$0\" \"$@\"";
+        let program = room.path("tmp/maillogsentinel");
+        fs::copy(crate::sentinel::program(), program).unwrap();
+        room.write("local/bin/maillogsentinel", "");
+        let words = [&["sh", "-c", script, "/tmp/maillogsentinel"], &words[1..]].concat();
+        let ran = Ran::of(&mut room.command(&words));
+        fs::remove_file(room.path("tmp/maillogsentinel")).unwrap();
+        ran
+    };
+    ours(&remove).exits(0).prints("Kept: the configuration, all that was recorded");
+    let left = difference(&before, &room.all());
+    // Folders that others use too stay.
+    let is_data = |line: &String| {
+        let kept = [
+            "local/bin/maillogsentinel",
+            "etc/maillogsentinel.conf",
+            "var/log/maillogsentinel",
+            "var/lib/maillogsentinel",
+            "etc/passwd",
+            "etc/group",
+            "etc/shadow",
+            "etc/gshadow",
+        ];
+        line.contains(" folder\"") || kept.iter().any(|name| line.starts_with(name))
+    };
+    let odd: Vec<_> = left.iter().filter(|line| !is_data(line)).collect();
+    assert!(odd.is_empty(), "{odd:?}");
+    assert!(room.read("var/log/maillogsentinel/maillogsentinel.csv").contains("bob"));
+    room.write("etc/maillogsentinel.conf.before-setup-1", "db_password = secret\n");
+    ours(&[&remove[..], &["--purge-data"]].concat()).exits(0);
+    for gone in [
+        "etc/maillogsentinel.conf",
+        "etc/maillogsentinel.conf.before-setup-1",
+        "var/log/maillogsentinel",
+        "var/lib/maillogsentinel",
+    ] {
+        assert!(!room.path(gone).exists(), "{gone}");
+    }
+    assert!(!room.read("etc/passwd").contains("maillogsentinel"));
+    assert_eq!(room.read("var/log/mail.log"), ATTACK);
+}

@@ -1,0 +1,88 @@
+//! The questions, in a real terminal.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::room::{CONFIG, Room, difference};
+use super::{AUTOMATED, Ran};
+
+/// What is asked, in order, and a good answer.
+const QUESTIONS: [(&str, &str); 9] = [
+    ("Which log does Postfix write?", "\n"),
+    ("Who gets the daily report?", "admin@example.org\n"),
+    ("When is it mailed?", "07:30\n"),
+    ("Send a test message", "n\n"),
+    ("How often is the log read?", "\n"),
+    ("Where are failed logins recorded?", "\n"),
+    ("Export and import SQL each hour?", "y\n"),
+    ("Download the databases", "n\n"),
+    ("Make these changes?", "y\n"),
+];
+
+fn typed(room: &Room, steps: &[(&str, &str)]) -> Ran {
+    let steps = serde_json::to_string(steps).unwrap();
+    let inside = room.command(&["maillogsentinel", "--setup"]);
+    let mut command = Command::new("python3");
+    let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/setup/terminal.py");
+    command.arg(driver).arg(steps).arg(inside.get_program()).args(inside.get_args());
+    command.env("TZ", "UTC").env("TERM", "xterm");
+    Ran::of(&mut command)
+}
+
+#[test]
+fn eight_questions_and_a_yes_set_it_up() {
+    let room = Room::default();
+    room.write("etc/maillogsentinel.conf", &CONFIG.replace("root@", "old@"));
+    let ran = typed(&room, &QUESTIONS).exits(0).prints("mail log     /var/log/mail.log");
+    assert!(
+        ran.stdout.contains("unknown[203.0.113.1]: SASL LOGIN"),
+        "no sample line: {}",
+        ran.stdout
+    );
+    assert!(!ran.stdout.contains("NEVER SHOWN"), "{}", ran.stdout);
+    let config = room.read("etc/maillogsentinel.conf");
+    assert!(config.contains("email = admin@example.org\n"), "{config}");
+    assert!(config.contains("[systemd]\nreport_schedule = 07:30\n"), "{config}");
+    let timer = room.read("etc/systemd/system/maillogsentinel-report.timer.d/maillogsentinel.conf");
+    assert!(timer.contains("OnCalendar=07:30"), "{timer}");
+    assert!(
+        room.path("etc/systemd/system/timers.target.wants/maillogsentinel-sql.timer").is_symlink()
+    );
+    assert!(room.read("var/log/maillogsentinel/maillogsentinel.csv").contains(";bob;"));
+    Ran::of(&mut room.command(&AUTOMATED)).exits(0).prints("Nothing to change");
+}
+
+#[test]
+fn wrong_answers_are_told_why_and_asked_again() {
+    let room = Room::default();
+    let steps = [
+        ("Which log", "/no/such.log\n"),
+        ("there is no mail log /no/such.log", "mail.log\n"),
+        ("a path that starts with / is needed", "\n"),
+        ("daily report?", "not an address\n"),
+        ("[-]", "me@example.org\n"),
+        ("When is it mailed?", "noonish\n"),
+        ("systemd does not take `noonish`", "daily\n"),
+        ("test message", "perhaps\n"),
+        ("y or n, please", "\u{4}"),
+    ];
+    let ran = typed(&room, &steps).exits(1).prints("Nothing was changed.");
+    assert!(!ran.stdout.contains("NEVER SHOWN"), "{}", ran.stdout);
+}
+
+#[test]
+fn ctrl_c_and_no_at_each_question_change_nothing() {
+    let room = Room::default();
+    let before = room.all();
+    for last in 0..QUESTIONS.len() {
+        let mut steps = QUESTIONS[..=last].to_vec();
+        steps[last].1 = "\u{3}";
+        assert_eq!(typed(&room, &steps).status, Some(130), "question {last}");
+        assert_eq!(difference(&before, &room.all()), Vec::<String>::new(), "question {last}");
+    }
+    let mut steps = QUESTIONS;
+    steps[8].1 = "\n";
+    typed(&room, &steps).exits(1).prints("Nothing was changed.");
+    assert_eq!(difference(&before, &room.all()), Vec::<String>::new());
+    assert!(!room.path("maillogsentinel_setup.log").exists());
+}
