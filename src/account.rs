@@ -146,6 +146,17 @@ pub fn reading_group(path: &Path) -> Option<String> {
     (meta.mode() & 0o044 == 0o040).then(|| group_name(meta.gid()))
 }
 
+/// Whether somebody who is only in `groups` may read the file at `path`, or what is in the way.
+pub fn in_the_way(path: &Path, groups: &[String]) -> Option<PathBuf> {
+    let may = |path: &Path, right: u32| {
+        let Ok(meta) = path.metadata() else { return false };
+        let is_member = groups.contains(&group_name(meta.gid()));
+        meta.mode() & if is_member { right << 3 } else { right } != 0
+    };
+    let folder = path.ancestors().skip(1).find(|folder| !may(folder, 0o001));
+    folder.or((!may(path, 0o004)).then_some(path)).map(Path::to_owned)
+}
+
 /// The name of the user that this runs as, also if a directory has it.
 pub fn own_name() -> String {
     let number = rustix::process::geteuid().as_raw();

@@ -21,6 +21,18 @@ pub fn open(path: &Path) -> io::Result<File> {
     }
 }
 
+/// Opens a regular file or a folder, not what a link leads to.
+pub fn open_itself(path: &Path) -> io::Result<File> {
+    let flags = NOT_WAITING | OFlags::NOFOLLOW.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let meta = file.metadata()?;
+    if meta.is_file() || meta.is_dir() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(ErrorKind::InvalidInput, "it is neither a regular file nor a folder"))
+    }
+}
+
 /// Reads a regular file of at most `most` bytes.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

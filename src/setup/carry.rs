@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::undo::Undo;
+use super::undo::{KEPT, Undo};
 use super::{Change, Place, io_error};
 use crate::files;
 use crate::programs::PATH;
@@ -45,12 +45,15 @@ impl<'r> Actions<'r> {
         (self.record)(what);
     }
 
-    /// Takes back all that was done, the last first; gives what could not be.
-    pub fn undo(mut self) -> Vec<String> {
-        let mut left = Vec::new();
+    /// Takes back all that was done, the last first; gives what is left, and whether that is on purpose.
+    pub fn undo(mut self) -> (Vec<String>, bool) {
+        let (mut kept, mut left) = (Vec::new(), Vec::new());
         for step in self.steps.drain(..).rev() {
             match step.take() {
-                Ok(Some(done)) => (self.record)(&format!("undone: {done}")),
+                Ok(Some(done)) => {
+                    (self.record)(&format!("undone: {done}"));
+                    kept.extend(done.starts_with(KEPT).then_some(done));
+                }
                 Ok(None) => {}
                 Err(error) => {
                     (self.record)(&format!("CANNOT UNDO {step:?}: {error}"));
@@ -58,7 +61,7 @@ impl<'r> Actions<'r> {
                 }
             }
         }
-        left
+        if left.is_empty() { (kept, true) } else { (left, false) }
     }
 
     /// Where files are that made room for others.
@@ -85,6 +88,7 @@ impl<'r> Actions<'r> {
         path: &Path,
         bytes: &[u8],
         (mode, group): (u32, Option<u32>),
+        is_secret: bool,
     ) -> io::Result<()> {
         let failed = |error| io_error("write", path, &error);
         let before = match fs::symlink_metadata(path) {
@@ -98,12 +102,14 @@ impl<'r> Actions<'r> {
         let mut file = files::create(&new).map_err(failed)?;
         file.write_all(bytes).map_err(failed)?;
         let former = before.as_ref().filter(|meta| meta.is_file());
-        let owner = former.map(std::os::unix::fs::MetadataExt::uid);
-        let group = former.map(std::os::unix::fs::MetadataExt::gid).or(group);
+        // Its mode is the administrator's, unless passwords may be in it.
+        let former_mode = former.filter(|_| !is_secret);
+        let owner = former_mode.map(std::os::unix::fs::MetadataExt::uid);
+        let group = former_mode.map(std::os::unix::fs::MetadataExt::gid).or(group);
         if owner.is_some() || group.is_some() {
             chown(&new, owner, group).map_err(failed)?;
         }
-        let mode = former.map_or(Permissions::from_mode(mode), fs::Metadata::permissions);
+        let mode = former_mode.map_or(Permissions::from_mode(mode), fs::Metadata::permissions);
         file.set_permissions(mode).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         match (&before, former) {
@@ -120,7 +126,12 @@ impl<'r> Actions<'r> {
                 self.steps.push(Undo::File(path.to_owned()));
             }
         }
-        fs::rename(&new, path).map_err(failed)
+        fs::rename(&new, path).map_err(failed)?;
+        if let (true, Some(meta), Some(kept)) = (is_secret, former, self.kept.last()) {
+            self.steps.push(Undo::own(kept, meta));
+            fs::set_permissions(kept, Permissions::from_mode(0o600)).map_err(failed)?;
+        }
+        Ok(())
     }
 
     fn free_name(&self, path: &Path) -> PathBuf {
@@ -195,7 +206,7 @@ mod tests {
         assert_eq!((content(&old), new.exists()), ("two".to_owned(), false));
         let kept: Vec<_> = actions.kept().iter().map(|path| content(path)).collect();
         assert_eq!(kept, ["before", "one", "three"]);
-        assert_eq!(actions.undo(), Vec::<String>::new());
+        assert_eq!(actions.undo(), (Vec::new(), true));
         assert_eq!(content(&old), "before");
         let left: Vec<_> = fs::read_dir(folder.path().join("a")).unwrap().collect();
         assert_eq!((left.len(), folder.path().join("b").exists()), (1, false));

@@ -1,15 +1,17 @@
 //! One change: what it is in words, whether it is done already, and how it is made.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, openat};
 
 use super::carry::{Actions, run};
 use super::undo::Undo;
 use super::units::{FOLDER, PACKAGED};
 use super::{Place, io_error};
-use crate::account;
+use crate::{account, files};
 
 /// A change. Paths are absolute; [`Place`] says where they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +88,8 @@ pub enum Change {
     Restarted(String),
 }
 
+/// Where the account is at home.
+pub(super) const HOME: &str = "/var/lib/maillogsentinel";
 /// Where links to timers are that boot starts.
 pub(super) const WANTS: &str = "/etc/systemd/system/timers.target.wants";
 
@@ -116,6 +120,20 @@ impl Change {
             Self::Enabled(unit) => format!("start {unit}, now and at each boot"),
             Self::Disabled(unit) => format!("stop {unit}, for good"),
             Self::Restarted(unit) => format!("restart {unit}, for its new times"),
+        }
+    }
+
+    /// The path that it is about, if it is about one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Folder { path, .. }
+            | Self::Give { path, .. }
+            | Self::File { path, .. }
+            | Self::Readable { path, .. }
+            | Self::Aside { path, .. }
+            | Self::Deleted { path }
+            | Self::Emptied { path } => Some(path),
+            _ => None,
         }
     }
 
@@ -156,7 +174,11 @@ impl Change {
             Self::Aside { path, .. } | Self::Deleted { path } | Self::Emptied { path } => {
                 fs::symlink_metadata(place.at(path)).is_err()
             }
-            Self::NoAccount(name) => place.is_staging() || account(name).is_none(),
+            // One that was there before us has another home, and stays.
+            Self::NoAccount(name) => {
+                place.is_staging()
+                    || account(name).is_none_or(|it| it.home != Path::new(HOME) || it.user >= 1000)
+            }
             Self::Reloaded | Self::Restarted(_) => !place.has_systemd(),
             Self::Enabled(unit) => is_enabled(place, unit) && is_active(place, unit) != Some(false),
             Self::Disabled(unit) => {
@@ -171,30 +193,37 @@ impl Change {
         match self {
             Self::Account(name) => make_account(name, actions),
             Self::Member { account, group } => {
+                run(&["usermod", "--append", "--groups", group, account])?;
                 actions.noted(Undo::run(&["gpasswd", "--delete", account, group]));
-                run(&["usermod", "--append", "--groups", group, account])
+                Ok(())
             }
             Self::Folder { path, owner } => {
                 let mode = if owner.is_some() { 0o750 } else { 0o755 };
                 let owner = owner.as_deref().filter(|_| !place.is_staging());
                 make_folder(&place.at(path), (mode, owner), actions)
             }
-            Self::Give { path, account } => give(&place.at(path), number(account)?, actions),
+            Self::Give { path, account } => {
+                let path = place.at(path);
+                let folder =
+                    files::open_itself(&path).map_err(|it| io_error("open", &path, &it))?;
+                give(&path, &folder, number(account)?, actions)
+            }
             Self::File { path, bytes, mode, reader, .. } => {
                 let path = place.at(path);
                 if let Some(folder) = path.parent() {
                     make_folder(folder, (0o755, None), actions)?;
                 }
-                let reader = reader.as_deref().filter(|_| !place.is_staging());
-                let group = reader.map(number).transpose()?.map(|(_, group)| group);
-                actions.write(&path, bytes, (*mode, group))
+                let known = reader.as_deref().filter(|_| !place.is_staging());
+                let group = known.map(number).transpose()?.map(|(_, group)| group);
+                actions.write(&path, bytes, (*mode, group), reader.is_some())
             }
             Self::Readable { path, account } => {
                 let (path, (_, group)) = (place.at(path), number(account)?);
                 let meta = fs::metadata(&path)?;
                 actions.noted(Undo::own(&path, &meta));
                 std::os::unix::fs::chown(&path, None, Some(group))?;
-                fs::set_permissions(&path, fs::Permissions::from_mode(meta.mode() & 0o7777 | 0o040))
+                let mode = meta.mode() & 0o7755 | 0o040;
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode))
             }
             Self::Aside { path, .. } => actions.aside(&place.at(path)).map(drop),
             Self::Deleted { path } => delete(&place.at(path), actions),
@@ -217,19 +246,13 @@ fn number(name: &str) -> io::Result<(u32, u32)> {
 
 fn make_account(name: &str, actions: &mut Actions<'_>) -> io::Result<()> {
     actions.noted(Undo::Account(name.to_owned()));
-    run(&[
-        "useradd",
-        "--system",
-        "--user-group",
-        "--comment",
-        "MailLogSentinel",
-        "--home-dir",
-        "/var/lib/maillogsentinel",
-        "--no-create-home",
-        "--shell",
-        "/usr/sbin/nologin",
-        name,
-    ])
+    let group: &[&str] = match account::group_number(name) {
+        Some(_) => &["--gid", name],
+        None => &["--user-group"],
+    };
+    let words = ["useradd", "--system", "--comment", "MailLogSentinel", "--home-dir", HOME];
+    let more = ["--no-create-home", "--shell", "/usr/sbin/nologin", name];
+    run(&[&words[..], group, &more[..]].concat())
 }
 
 /// Makes `path` and the folders above it.
@@ -254,17 +277,36 @@ fn make_folder(
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)
 }
 
-/// Gives away `path` and what is in it; links are not followed.
-fn give(path: &Path, (user, group): (u32, u32), actions: &mut Actions<'_>) -> io::Result<()> {
+/// Gives away a folder and what is in it, from above, so that nobody can put another file in the place
+/// of one. Links, and files that have other names elsewhere, stay whose they are.
+fn give(
+    path: &Path,
+    file: &File,
+    (user, group): (u32, u32),
+    actions: &mut Actions<'_>,
+) -> io::Result<()> {
     let failed = |error| io_error("give away", path, &error);
-    let meta = fs::symlink_metadata(path).map_err(failed)?;
-    if meta.is_dir() {
-        for entry in fs::read_dir(path).map_err(failed)? {
-            give(&entry.map_err(failed)?.path(), (user, group), actions)?;
-        }
+    let meta = file.metadata().map_err(failed)?;
+    if meta.is_file() && meta.nlink() > 1 {
+        actions.record(&format!("left alone, for it has other names: {}", path.display()));
+        return Ok(());
     }
     actions.noted(Undo::own(path, &meta));
-    std::os::unix::fs::lchown(path, Some(user), Some(group)).map_err(failed)
+    fchown(file, Some(user), Some(group)).map_err(failed)?;
+    if meta.is_file() {
+        return Ok(());
+    }
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::RDONLY | OFlags::CLOEXEC;
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let kind = entry.file_type().map_err(failed)?;
+        if kind.is_file() || kind.is_dir() {
+            let opened = openat(file, entry.file_name(), flags, Mode::empty());
+            let opened = opened.map_err(|error| failed(error.into()))?;
+            give(&entry.path(), &File::from(opened), (user, group), actions)?;
+        }
+    }
+    Ok(())
 }
 
 fn delete(path: &Path, actions: &mut Actions<'_>) -> io::Result<()> {
@@ -340,6 +382,10 @@ fn is_readable(path: &Path, name: &str) -> bool {
         return false;
     };
     let mode = meta.mode();
+    if mode & 0o022 != 0 {
+        // Whoever can write it decides where we write to.
+        return false;
+    }
     if meta.uid() == account.user {
         return mode & 0o400 != 0;
     }

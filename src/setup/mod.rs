@@ -9,6 +9,7 @@ pub mod calendar;
 pub mod carry;
 pub mod change;
 pub mod find;
+mod folders;
 pub mod plan;
 mod remove;
 mod services;
@@ -16,8 +17,12 @@ pub mod text;
 mod undo;
 mod units;
 
+use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 pub use carry::Actions;
 pub use change::Change;
@@ -44,6 +49,41 @@ impl Place {
     pub fn at(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// Refuses a path that leads out of a folder that stands for a machine.
+    pub fn check(&self, path: &Path) -> Result<(), Refusal> {
+        if path.components().any(|part| part == Component::ParentDir) {
+            return Err(Refusal::new(
+                format!("{} goes up by `..`", path.display()),
+                "name the folder itself",
+            ));
+        }
+        let above = self.at(path);
+        let mut above = above.ancestors().skip(1).take_while(|it| *it != self.root);
+        match above.find(|folder| self.is_staging() && folder.is_symlink()) {
+            Some(link) => Err(Refusal::new(
+                format!(
+                    "{} is a link, and may lead out of {}",
+                    link.display(),
+                    self.root.display()
+                ),
+                "stage into an empty folder",
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for nobody: one setup at a time. `None` if another is at work.
+    pub fn lock(&self) -> io::Result<Option<File>> {
+        let folder = self.at("/etc");
+        let folder = if folder.is_dir() { folder } else { self.root.clone() };
+        let file = File::open(folder)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(file)),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whether nothing but files can be made: no account, no running service.

@@ -1,9 +1,10 @@
 //! The changes that make a machine what a configuration asks for.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use super::folders::folders;
 use super::services::services;
 use super::units::{TIMERS, drop_ins, groups, time};
 use super::{Change, Place, Refusal, USUAL_ACCOUNT, calendar};
@@ -74,6 +75,7 @@ pub fn plan(wanted: &Wanted<'_>, place: &Place) -> Result<Vec<Change>, Refusal> 
     let mut all: Vec<_> = all.into_iter().filter(|change| !change.is_done(place)).collect();
     let drop_ins = drop_ins(config, account, &groups)?;
     all.extend(services(wanted, &drop_ins, place));
+    all.iter().filter_map(Change::path).try_for_each(|path| place.check(path))?;
     Ok(all)
 }
 
@@ -102,7 +104,7 @@ fn check(config: &Config, place: &Place) -> Result<(), Refusal> {
     }
     if let Some(set) = &config.run_as
         && !place.is_staging()
-        && !account::find(&set.name).is_ok_and(|found| found.is_some())
+        && !account::find(&set.name).is_ok_and(|it| it.is_some_and(|it| it.name == set.name))
     {
         return Err(Refusal::new(
             format!("{}: `run_as_user` is {}, and there is no such account", set.place, set.name),
@@ -111,7 +113,22 @@ fn check(config: &Config, place: &Place) -> Result<(), Refusal> {
     }
     for log in &config.paths.mail_logs {
         match log {
-            MailLog::File(path) if !place.is_staging() => log_is_there(path)?,
+            MailLog::File(path) if !place.is_staging() => {
+                log_is_there(path)?;
+                if let Some(closed) = account::in_the_way(path, &groups(config, place)) {
+                    return Err(Refusal::new(
+                        format!(
+                            "the mail log {} cannot be read by the service: {} is closed to its groups",
+                            path.display(),
+                            closed.display()
+                        ),
+                        format!(
+                            "let the group adm read it: chgrp adm {0}; chmod g+rX {0}",
+                            account::quoted(&closed)
+                        ),
+                    ));
+                }
+            }
             MailLog::Stdin => {
                 let what = "`mail_log = -` is standard input, which services do not have";
                 return Err(Refusal::new(what, "set mail_log to a file"));
@@ -164,56 +181,6 @@ fn program(own: &Path, place: &Place) -> Result<Option<Change>, Refusal> {
         )
     })?;
     Ok(Some(file(&Path::new(PROGRAMS[0]).join(NAME), bytes, 0o755, "this program")))
-}
-
-fn folders(
-    config: &Config,
-    account: &str,
-    place: &Place,
-    all: &mut Vec<Change>,
-) -> Result<(), Refusal> {
-    let mut folders = vec![config.paths.working_dir.clone(), config.paths.state_dir.clone()];
-    let log = config.general.log_file.as_deref().and_then(Path::parent);
-    folders.extend(log.map(Path::to_owned));
-    let databases = config.countries.paths.iter().chain(&config.networks.paths);
-    folders.extend(databases.filter_map(|path| path.parent()).map(Path::to_owned));
-    folders.sort();
-    folders.dedup();
-    for path in folders {
-        if !path.is_absolute() {
-            let what = format!("the folder {} is not told from the root on", path.display());
-            return Err(Refusal::new(what, "use a path that starts with / in the configuration"));
-        }
-        // Databases may lie where others put them, the operational log in /var/log.
-        let is_own = path == config.paths.working_dir || path == config.paths.state_dir;
-        if is_own {
-            is_for_one(&path)?;
-            all.push(Change::Give { path: path.clone(), account: account.to_owned() });
-        }
-        if !place.at(&path).exists() {
-            all.push(Change::Folder { path, owner: Some(account.to_owned()) });
-        }
-    }
-    Ok(())
-}
-
-/// A folder that others use too is not given to one account.
-fn is_for_one(path: &Path) -> Result<(), Refusal> {
-    let shared =
-        ["bin", "boot", "dev", "etc", "home", "lib", "proc", "root", "run", "sbin", "sys", "usr"];
-    let mut parts = path.components().skip(1).map(Component::as_os_str);
-    let first = parts.next().and_then(|part| part.to_str()).unwrap_or_default();
-    let depth = parts.count();
-    let least = if first == "home" { 2 } else { 1 };
-    let is_var = first == "var" && depth < 2;
-    let is_system = shared.contains(&first) && first != "home" || first == "tmp";
-    if depth < least || is_var || is_system {
-        return Err(Refusal::new(
-            format!("{} is not a folder for one program: others use it too", path.display()),
-            "name one below it in the configuration, such as /var/log/maillogsentinel",
-        ));
-    }
-    Ok(())
 }
 
 /// Man pages and completions, unless a package has brought them.

@@ -3,14 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use super::carry::SUFFIX;
+use super::folders::recorded;
 use super::plan::{ROTATIONS, STAGED};
 use super::units::{DROP_IN, FOLDER, TIMERS, UNITS, are_packaged};
-use super::{Change, Place, USUAL_ACCOUNT};
+use super::{Change, Place, Refusal, USUAL_ACCOUNT};
 use crate::config::{Config, DEFAULT_PATHS};
 use crate::manual;
 
-/// What is to be changed; `data` also deletes what was recorded, the configuration and the account.
-pub fn removal(config: Option<&Config>, place: &Place, data: bool) -> std::io::Result<Vec<Change>> {
+/// What is to be changed; `data` also deletes what was recorded, the configuration and the account. And
+/// what stays although that was asked for: folders with files of others in them.
+pub fn removal(
+    config: Option<&Config>,
+    place: &Place,
+    data: bool,
+) -> Result<(Vec<Change>, Vec<PathBuf>), Refusal> {
     let mut all: Vec<_> =
         TIMERS.iter().map(|timer| Change::Disabled((*timer).to_owned())).collect();
     let mut files: Vec<PathBuf> = Vec::new();
@@ -21,7 +27,8 @@ pub fn removal(config: Option<&Config>, place: &Place, data: bool) -> std::io::R
     if data || !are_packaged(place) {
         files.push(Path::new(ROTATIONS).join("maillogsentinel"));
     }
-    files.extend(manual::files()?.iter().map(|file| Path::new("/usr/local").join(file.path)));
+    let pages = manual::files().map_err(|error| Refusal::new(error.to_string(), ""))?;
+    files.extend(pages.iter().map(|file| Path::new("/usr/local").join(file.path)));
     if place.is_staging() {
         files.extend(STAGED.iter().map(|(path, _)| PathBuf::from(path)));
     }
@@ -36,12 +43,19 @@ pub fn removal(config: Option<&Config>, place: &Place, data: bool) -> std::io::R
     if all.iter().any(is_unit) {
         all.push(Change::Reloaded);
     }
+    let mut kept = Vec::new();
     if data {
-        all.extend(recorded(config).into_iter().map(|path| Change::Emptied { path }));
-        all.push(Change::NoAccount(USUAL_ACCOUNT.to_owned()));
+        let account = config.and_then(|config| config.run_as.as_ref());
+        let account = account.map_or(USUAL_ACCOUNT, |set| set.name.as_str());
+        let (folders, others) = recorded(config, account, place);
+        all.extend(folders.into_iter().map(|path| Change::Emptied { path }));
+        kept = others;
+        // Else nobody could tell whose the rest is.
+        all.extend(kept.is_empty().then(|| Change::NoAccount(USUAL_ACCOUNT.to_owned())));
     }
     all.retain(|change| !change.is_done(place));
-    Ok(all)
+    all.iter().filter_map(Change::path).try_for_each(|path| place.check(path))?;
+    Ok((all, kept))
 }
 
 /// A configuration, and what setups have kept of earlier ones: passwords may be in them.
@@ -53,20 +67,4 @@ fn with_backups(path: &Path, place: &Place) -> Vec<PathBuf> {
     let kept = kept.filter(|it| it.to_string_lossy().starts_with(&name));
     let kept = kept.map(|it| folder.join(it));
     std::iter::once(path.to_owned()).chain(kept).collect()
-}
-
-/// The folders that hold what was recorded, those of them that are for this program only.
-fn recorded(config: Option<&Config>) -> Vec<PathBuf> {
-    let mut folders =
-        vec![PathBuf::from("/var/log/maillogsentinel"), PathBuf::from("/var/lib/maillogsentinel")];
-    if let Some(config) = config {
-        let set = [&config.paths.working_dir, &config.paths.state_dir];
-        let named = set.into_iter().filter(|path| {
-            path.file_name().is_some_and(|name| name.to_string_lossy().contains("maillogsentinel"))
-        });
-        folders.extend(named.cloned());
-    }
-    folders.sort();
-    folders.dedup();
-    folders
 }

@@ -21,7 +21,8 @@ pub(super) fn services(
         why: "it hides the unit of the package",
     }));
     if !are_packaged(place) {
-        changes.extend(UNITS.map(|(unit, text)| {
+        let units = UNITS.into_iter().filter(|(unit, _)| !is_masked(place, unit));
+        changes.extend(units.map(|(unit, text)| {
             file(&Path::new(FOLDER).join(unit), text.into(), 0o644, "the units for systemd")
         }));
     }
@@ -76,7 +77,7 @@ fn hidden(place: &Place) -> Vec<&'static str> {
 fn timers(wanted: &Wanted<'_>, hidden: &[&str], changes: &[Change], place: &Place) -> Vec<Change> {
     let sql_before = FORMER.iter().any(|unit| unit.contains("-sql-") && is_enabled(place, unit));
     let mut timers = Vec::new();
-    for timer in TIMERS {
+    for timer in TIMERS.into_iter().filter(|timer| !is_masked(place, timer)) {
         let (enabled, disabled) =
             (Change::Enabled(timer.to_owned()), Change::Disabled(timer.to_owned()));
         let is_wanted = match timer {
@@ -96,6 +97,12 @@ fn timers(wanted: &Wanted<'_>, hidden: &[&str], changes: &[Change], place: &Plac
         }
     }
     timers
+}
+
+/// Whether the administrator does not want a unit to be started by anything, `systemctl mask`.
+fn is_masked(place: &Place, unit: &str) -> bool {
+    let target = fs::read_link(place.at(FOLDER).join(unit));
+    target.is_ok_and(|target| target == Path::new("/dev/null"))
 }
 
 /// Whether a unit or its drop-in is among the files that change.

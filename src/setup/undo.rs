@@ -2,11 +2,15 @@
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown, symlink};
 use std::path::{Path, PathBuf};
 
 use super::carry::run;
 use crate::{account, files};
+
+/// How the words begin that tell what is left on purpose.
+pub(super) const KEPT: &str = "kept";
+const KEPT_FOLDER: &str = "kept, for there is something in it:";
 
 /// One step back.
 #[derive(Debug)]
@@ -19,8 +23,8 @@ pub(super) enum Undo {
     Content { path: PathBuf, bytes: Vec<u8>, mode: u32 },
     /// Gives a file back its name.
     Name { from: PathBuf, to: PathBuf },
-    /// Gives a file back to whose it was.
-    Owner { path: PathBuf, user: u32, group: u32, mode: Option<u32> },
+    /// Gives a file back to whose it was, if it is still that file.
+    Owner { path: PathBuf, identity: (u64, u64), user: u32, group: u32, mode: u32 },
     /// Makes a link again.
     Link { at: PathBuf, target: PathBuf },
     /// Deletes an account that was made.
@@ -35,8 +39,8 @@ impl Undo {
     }
 
     pub(super) fn own(path: &Path, meta: &Metadata) -> Self {
-        let mode = (!meta.is_symlink()).then(|| meta.mode() & 0o7777);
-        Self::Owner { path: path.to_owned(), user: meta.uid(), group: meta.gid(), mode }
+        let (identity, mode) = ((meta.dev(), meta.ino()), meta.mode() & 0o7777);
+        Self::Owner { path: path.to_owned(), identity, user: meta.uid(), group: meta.gid(), mode }
     }
 
     /// Takes the step; gives what it has done, in words, or `None` if there was nothing to take back.
@@ -44,14 +48,14 @@ impl Undo {
         let told = |what: &str, path: &Path| Some(format!("{what} {}", path.display()));
         match self {
             Self::File(path) => match fs::remove_file(path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Err(error) if is_nothing(&error) => Ok(None),
                 other => other.map(|()| told("deleted", path)),
             },
             Self::Folder(path) => match fs::remove_dir(path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Err(error) if is_nothing(&error) => Ok(None),
                 // What was recorded meanwhile is not ours to delete.
                 Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
-                    Ok(told("kept, for there is something in it:", path))
+                    Ok(told(KEPT_FOLDER, path))
                 }
                 other => other.map(|()| told("deleted", path)),
             },
@@ -72,11 +76,15 @@ impl Undo {
                 }
                 Err(error) => Err(error),
             },
-            Self::Owner { path, user, group, mode } => {
-                lchown(path, Some(*user), Some(*group))?;
-                if let Some(mode) = mode {
-                    fs::set_permissions(path, fs::Permissions::from_mode(*mode))?;
+            Self::Owner { path, identity, user, group, mode } => {
+                let file = files::open_itself(path)?;
+                let meta = file.metadata()?;
+                if (meta.dev(), meta.ino()) != *identity {
+                    let what = format!("{} is another file by now", path.display());
+                    return Err(io::Error::other(what));
                 }
+                fchown(&file, Some(*user), Some(*group))?;
+                file.set_permissions(fs::Permissions::from_mode(*mode))?;
                 Ok(told("given back", path))
             }
             Self::Link { at, target } => match symlink(target, at) {
@@ -91,6 +99,11 @@ impl Undo {
             }
         }
     }
+}
+
+/// Whether there was nothing to take back.
+fn is_nothing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ReadOnlyFilesystem)
 }
 
 fn undo_account(name: &str) -> io::Result<Option<String>> {

@@ -8,6 +8,9 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
+use signal_hook::consts::{SIGHUP, SIGQUIT};
+use signal_hook::flag;
+
 use super::args::Args;
 use super::{fail, say, shown, usage};
 use crate::config::{self, Config, DEFAULT_PATHS, Note};
@@ -133,7 +136,7 @@ fn install(host: &Host, args: &Args, place: &Place) -> Result<Status, Stop> {
         return Err(Stop::No);
     }
     let mut record = Record::open(args.root.as_deref(), host)?;
-    host.dies_at_once.store(false, Ordering::Relaxed);
+    hear_signals(host);
     let stamp = (host.now)().to_zoned(host.zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
     let mut note = |what: &str| record.note(what);
     let mut actions = Actions::new(place.clone(), &stamp, &mut note);
@@ -225,17 +228,23 @@ fn make(host: &Host, changes: &[Change], actions: &mut Actions<'_>) -> Result<()
 }
 
 fn take_back(actions: Actions<'_>, why: &str) -> Status {
-    let left = actions.undo();
-    let what = if left.is_empty() {
-        format!("{why}\n  hint: all that was done is undone; {} tells what was", record::NAME)
-    } else {
-        let left = left.join("; ");
-        format!(
-            "{why}\n  hint: not all could be undone: {left}; {} tells what was done",
-            record::NAME
-        )
+    let (left, on_purpose) = actions.undo();
+    let left = left.join("; ");
+    let hint = match (left.is_empty(), on_purpose) {
+        (true, _) => "all that was done is undone".to_owned(),
+        (_, true) => format!("what was done is undone, but for what runs have written: {left}"),
+        _ => format!("not all could be undone: {left}"),
     };
-    fail(&what, None)
+    fail(why, Some(&format!("{hint}; {} tells what was done", record::NAME)))
+}
+
+/// A terminal that goes away ends a setup like Ctrl-C does.
+fn hear_signals(host: &Host) {
+    for signal in [SIGHUP, SIGQUIT] {
+        // Should this fail, the next setup does the rest.
+        let _ = flag::register(signal, host.stop.clone());
+    }
+    host.dies_at_once.store(false, Ordering::Relaxed);
 }
 
 fn told(kept: &[PathBuf], problems: &[String], config: &Config, place: &Place) -> Status {
@@ -271,7 +280,16 @@ fn uninstall(host: &Host, args: &Args, place: &Place) -> Result<Status, Stop> {
         Err(mistakes) if args.purge_data => return Err(Stop::Config(mistakes)),
         Err(_) => None,
     };
-    let changes = removal(config.as_ref(), place, args.purge_data)?;
+    let (changes, kept) = removal(config.as_ref(), place, args.purge_data)?;
+    for path in &kept {
+        say(
+            "warning",
+            &format!(
+                "{} is kept: not all in it is this program's\n  hint: look at it, and delete what is to go",
+                shown(path)
+            ),
+        );
+    }
     if changes.is_empty() {
         let _ = writeln!(anstream::stdout(), "Nothing to remove.");
         return Ok(Status::Done);
@@ -287,7 +305,7 @@ fn uninstall(host: &Host, args: &Args, place: &Place) -> Result<Status, Stop> {
         return Err(Stop::No);
     }
     let mut record = Record::open(args.root.as_deref(), host)?;
-    host.dies_at_once.store(false, Ordering::Relaxed);
+    hear_signals(host);
     let mut note = |what: &str| record.note(what);
     let mut actions = Actions::new(place.clone(), "removal", &mut note);
     match make(host, &changes, &mut actions) {

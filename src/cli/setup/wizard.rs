@@ -103,7 +103,7 @@ impl Answers {
         set: Option<&str>,
         usual: &str,
     ) -> Result<(), Stop> {
-        let what = format!("{what} (hourly, daily, Mon *-*-* 07:00, … as man systemd.time has it)");
+        let what = format!("{what} (hourly, daily, 07:00, Mon 07:00: man systemd.time)");
         let former = set.unwrap_or(usual);
         let new = question(&what, former, &calendar::check)?;
         self.set(("systemd", key), &new, former);
