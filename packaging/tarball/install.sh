@@ -14,9 +14,9 @@ case ${1:-} in
 	'') ;;
 	--uninstall)
 		cat <<-ADVICE
-		To remove it, in this order:
-		  sudo maillogsentinel --setup --uninstall    undoes what --setup did; the data stays
-		  sudo rm $bin/maillogsentinel
+		To remove it, with what --setup made and the program itself:
+		  sudo maillogsentinel --setup --uninstall
+		or, if it was not set up:  sudo rm $bin/maillogsentinel
 		What was recorded is in /var/lib/maillogsentinel and /var/log/maillogsentinel, the configuration
 		is /etc/maillogsentinel.conf.
 		ADVICE

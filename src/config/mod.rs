@@ -81,8 +81,8 @@ fn load_with(file: Option<&Path>, settings: &[String], may_be_absent: bool) -> L
             place: DEFAULT_PATHS.join(" and "),
             what: "no configuration file".to_owned(),
             hint: Some(
-                "name one with --config FILE, or give every path needed: --set \
-                 paths.mail_log=FILE --set paths.working_dir=DIR --set paths.state_dir=DIR"
+                "`sudo maillogsentinel --setup` makes one; or name one with --config FILE, or give every \
+                 path needed: --set paths.mail_log=FILE --set paths.working_dir=DIR --set paths.state_dir=DIR"
                     .to_owned(),
             ),
         }),
@@ -130,7 +130,9 @@ impl Reader {
             Err(error) => {
                 let what = format!("cannot read the configuration: {error}");
                 let hint = match error.kind() {
-                    std::io::ErrorKind::PermissionDenied => "let the user this runs as read it",
+                    std::io::ErrorKind::PermissionDenied => {
+                        "run it as the user of the services, or with sudo; passwords may be in it"
+                    }
                     _ => "name another file with --config FILE",
                 };
                 return self.mistakes.push(mistake(what, Some(hint)));

@@ -44,7 +44,7 @@ pub fn who(config: &Config, account: Result<&Option<Account>, &Note>) -> Vec<Fin
             ),
             Ok(None) if own.is_root() => told.warning(
                 "runs are root's: there is no account `maillogsentinel`",
-                "make it as the README does (useradd)",
+                "sudo maillogsentinel --setup",
             ),
             Ok(None) => told.ok(&format!("checked as user {}", account::own_name())),
             Ok(Some(account)) if !own.is_root() && account.user != own.as_raw() => {

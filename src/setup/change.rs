@@ -101,7 +101,8 @@ impl Change {
                 format!("make the system account {name}, which nobody can log in to")
             }
             Self::Member { account, group } => {
-                format!("add {account} to the group {group}, to read the log")
+                let what = if group == "systemd-journal" { "the journal" } else { "the log" };
+                format!("add {account} to the group {group}, to read {what}")
             }
             Self::Folder { path, owner } => match owner {
                 Some(owner) => format!("make the folder {} for {owner} only", shown(path)),
@@ -141,7 +142,17 @@ impl Change {
     pub fn goes_with(&self, next: &Self) -> bool {
         match (self, next) {
             (Self::File { what, .. }, Self::File { what: other, .. }) => what == other,
-            (Self::Deleted { .. }, Self::Deleted { .. }) => true,
+            (Self::Deleted { path }, Self::Deleted { path: other }) => {
+                path.starts_with(FOLDER) && other.starts_with(FOLDER)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it changes something that is there and that people should know of.
+    pub fn replaces(&self, place: &Place) -> bool {
+        match self {
+            Self::File { path, .. } => fs::symlink_metadata(place.at(path)).is_ok(),
             _ => false,
         }
     }
@@ -221,7 +232,8 @@ impl Change {
                 let (path, (_, group)) = (place.at(path), number(account)?);
                 let meta = fs::metadata(&path)?;
                 actions.noted(Undo::own(&path, &meta));
-                std::os::unix::fs::chown(&path, None, Some(group))?;
+                // Root goes by what is in it, and so it is root's.
+                std::os::unix::fs::chown(&path, Some(0), Some(group))?;
                 let mode = meta.mode() & 0o7755 | 0o040;
                 fs::set_permissions(&path, fs::Permissions::from_mode(mode))
             }
@@ -293,6 +305,9 @@ fn give(
     }
     actions.noted(Undo::own(path, &meta));
     fchown(file, Some(user), Some(group)).map_err(failed)?;
+    // Names and addresses are for the account and its group only.
+    let mode = fs::Permissions::from_mode(meta.mode() & 0o7770);
+    file.set_permissions(mode).map_err(failed)?;
     if meta.is_file() {
         return Ok(());
     }
@@ -382,12 +397,9 @@ fn is_readable(path: &Path, name: &str) -> bool {
         return false;
     };
     let mode = meta.mode();
-    if mode & 0o022 != 0 {
-        // Whoever can write it decides where we write to.
+    // Whoever can write it decides what root does.
+    if mode & 0o022 != 0 || meta.uid() != 0 {
         return false;
-    }
-    if meta.uid() == account.user {
-        return mode & 0o400 != 0;
     }
     let is_member = account.groups.contains(&meta.gid());
     mode & if is_member { 0o040 } else { 0o004 } != 0

@@ -53,6 +53,11 @@ fn own(config: &Config) -> Vec<PathBuf> {
     vec![config.paths.working_dir.clone(), config.paths.state_dir.clone()]
 }
 
+/// Whether an account can have the folder for this program.
+pub fn check(path: &Path, account: &str) -> Result<(), Refusal> {
+    is_for_one(path).and_then(|()| is_safe(path, account))
+}
+
 /// A folder that others use too is not given to one account.
 fn is_for_one(path: &Path) -> Result<(), Refusal> {
     let shared =

@@ -9,7 +9,7 @@ pub mod calendar;
 pub mod carry;
 pub mod change;
 pub mod find;
-mod folders;
+pub mod folders;
 pub mod plan;
 mod remove;
 mod services;

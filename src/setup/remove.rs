@@ -33,6 +33,9 @@ pub fn removal(
         files.extend(STAGED.iter().map(|(path, _)| PathBuf::from(path)));
     }
     files.push(PathBuf::from("/usr/local/bin/maillogsentinel"));
+    // Else timers of a later setup would be late at once.
+    let stamps = Path::new("/var/lib/systemd/timers");
+    files.extend(TIMERS.iter().map(|timer| stamps.join(format!("stamp-{timer}"))));
     if data {
         files.extend(DEFAULT_PATHS.iter().flat_map(|path| with_backups(Path::new(path), place)));
     }

@@ -1,6 +1,7 @@
 //! What is done once all is in its place: databases, a first run, a test message. Each is this program
 //! again, which becomes the user of the services by itself.
 
+use std::io;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
@@ -40,70 +41,94 @@ impl Steps {
         !(self.databases || self.run || self.message)
     }
 
-    pub(super) fn sentences(&self) -> Vec<String> {
+    /// What comes before timers start, in words.
+    pub(super) fn before(&self) -> Vec<String> {
         let all = [
             (self.databases, "download the databases of countries and networks"),
             (self.run, "read the log and its rotations for the first time"),
-            (self.message, "send a test message"),
         ];
         all.into_iter().filter(|(wanted, _)| *wanted).map(|(_, text)| text.to_owned()).collect()
     }
 
-    /// Takes them. That nothing could be downloaded or sent is told and takes nothing back: timers try
+    /// And what comes after.
+    pub(super) fn after(&self) -> Vec<String> {
+        self.message.then(|| "send a test message".to_owned()).into_iter().collect()
+    }
+
+    /// Downloads and reads. That nothing could be downloaded is told and takes nothing back: a timer tries
     /// again. A first run that fails does.
-    pub(super) fn take(
+    pub(super) fn take_before(
         &self,
         host: &Host,
         args: &Args,
         actions: &mut Actions<'_>,
     ) -> Result<Vec<String>, String> {
         let mut problems = Vec::new();
-        let steps: [(bool, &[&str], &str); 3] = [
-            (
-                self.databases,
-                &["ipinfo", "--update"],
-                "the databases could not be downloaded; until then countries and networks are `N/A`\n  \
-                 hint: sudo maillogsentinel ipinfo --update",
-            ),
-            (self.run, &[], ""),
-            (
-                self.message,
-                &["doctor", "--send-test", "--quiet"],
-                "doctor found something, see above; the test message may not have been sent\n  hint: sudo \
-                 maillogsentinel doctor --send-test",
-            ),
-        ];
-        for (wanted, words, problem) in steps {
-            if !wanted {
-                continue;
-            }
-            actions.record(format!("run: maillogsentinel {}", words.join(" ")).trim_end());
-            let done = own(words, args, host).map_err(|error| error.to_string())?;
-            if host.stopping() {
-                return Err("interrupted".to_owned());
-            }
-            // A timer was faster: that run reads what is new.
-            if done.success() || done.code() == Some(Status::TryLater as i32) {
-                continue;
-            }
-            actions.record(&format!("it ended with {done}"));
-            if problem.is_empty() {
+        if self.databases && !own(&["ipinfo", "--update"], args, host, actions)?.success() {
+            problems.push(
+                "the databases could not be downloaded, and rows that were written without them keep `N/A`\n  \
+                 hint: sudo maillogsentinel ipinfo --update; the timer tries it each week, too"
+                    .to_owned(),
+            );
+        }
+        if self.run {
+            let status = own(&[], args, host, actions)?;
+            // A timer of a package was faster: that run reads what is new.
+            if !status.success() && status.code() != Some(Status::TryLater as i32) {
                 return Err("the first run failed, see above".to_owned());
             }
-            problems.push(problem.to_owned());
+        }
+        Ok(problems)
+    }
+
+    /// Sends the message.
+    pub(super) fn take_after(
+        &self,
+        host: &Host,
+        args: &Args,
+        actions: &mut Actions<'_>,
+        mut problems: Vec<String>,
+    ) -> Result<Vec<String>, String> {
+        // It ends with 1 for mere warnings.
+        let ends_well = |status: ExitStatus| matches!(status.code(), Some(0 | 1));
+        if self.message
+            && !ends_well(own(&["doctor", "--send-test", "--quiet"], args, host, actions)?)
+        {
+            problems.push(
+                "doctor found errors, see above; the test message may not have been sent\n  hint: mend them, \
+                 then: sudo maillogsentinel doctor --send-test"
+                    .to_owned(),
+            );
         }
         Ok(problems)
     }
 }
 
 /// Runs this program, and asks it to end if we are asked to.
-fn own(words: &[&str], args: &Args, host: &Host) -> std::io::Result<ExitStatus> {
+fn own(
+    words: &[&str],
+    args: &Args,
+    host: &Host,
+    actions: &mut Actions<'_>,
+) -> Result<ExitStatus, String> {
+    actions.record(format!("run: maillogsentinel {}", words.join(" ")).trim_end());
     // Not by its path: what is there may be another version by now.
     let mut command = Command::new("/proc/self/exe");
     command.args(words);
     if args.no_progress {
         command.arg("--no-progress");
     }
+    let status = wait(command, host).map_err(|error| error.to_string())?;
+    if host.stopping() {
+        return Err("interrupted".to_owned());
+    }
+    if !status.success() {
+        actions.record(&format!("it ended with {status}"));
+    }
+    Ok(status)
+}
+
+fn wait(mut command: Command, host: &Host) -> io::Result<ExitStatus> {
     let mut child = command.spawn()?;
     loop {
         if let Some(status) = child.try_wait()? {

@@ -27,8 +27,11 @@ pub(super) fn run(host: &Host, args: &Args) -> Status {
         && !(root.is_absolute() && root.is_dir())
     {
         return fail(
-            &format!("--root {} is no folder that is told from the root on", shown(root)),
-            Some("make it first, and name it with all of its path"),
+            &format!(
+                "--root {}: there is no such folder, or its name does not start with /",
+                shown(root)
+            ),
+            Some("mkdir it first, and name it with all of its path"),
         );
     }
     if !place.is_staging() && !rustix::process::geteuid().is_root() {
@@ -42,6 +45,19 @@ pub(super) fn run(host: &Host, args: &Args) -> Status {
                     from --config FILE";
         return usage(what);
     }
+    let _lock = match place.lock() {
+        Ok(Some(lock)) => lock,
+        Ok(None) => {
+            say(
+                "error",
+                "another setup is at work here\n  hint: wait for its end, then look whether this one has anything to do",
+            );
+            return Status::TryLater;
+        }
+        Err(error) => {
+            return fail(&format!("cannot tell whether another setup is at work: {error}"), None);
+        }
+    };
     let told =
         if args.uninstall { uninstall(host, args, &place) } else { install(host, args, &place) };
     told.unwrap_or_else(Stop::tell)
@@ -131,20 +147,46 @@ fn install(host: &Host, args: &Args, place: &Place) -> Result<Status, Stop> {
         );
         return Ok(Status::Done);
     }
-    show(&changes, &first.sentences());
+    // Runs need what comes before, and timers would be faster than the databases.
+    let starts = |change: &Change| matches!(change, Change::Enabled(_) | Change::Restarted(_));
+    let at = changes.iter().position(starts).unwrap_or(changes.len());
+    let (things, timers) = changes.split_at(at);
+    let mut plan = sentences(things, place);
+    plan.extend(first.before());
+    plan.extend(sentences(timers, place));
+    plan.extend(first.after());
+    show(&plan);
+    if let Some(warning) = late_report(&config) {
+        say("warning", &warning);
+    }
     if !args.automated && !wizard::yes("\nMake these changes?")? {
         return Err(Stop::No);
     }
+    carry_out(host, args, place, (things, timers), (&first, &config))
+}
+
+/// Makes all changes, or takes back what was made.
+fn carry_out(
+    host: &Host,
+    args: &Args,
+    place: &Place,
+    (things, timers): (&[Change], &[Change]),
+    (first, config): (&first::Steps, &Config),
+) -> Result<Status, Stop> {
     let mut record = Record::open(args.root.as_deref(), host)?;
     hear_signals(host);
     let stamp = (host.now)().to_zoned(host.zone.clone()).strftime("%Y%m%dT%H%M%S").to_string();
     let mut note = |what: &str| record.note(what);
     let mut actions = Actions::new(place.clone(), &stamp, &mut note);
-    match make(host, &changes, &mut actions).and_then(|()| first.take(host, args, &mut actions)) {
+    let done = make(host, things, &mut actions)
+        .and_then(|()| first.take_before(host, args, &mut actions))
+        .and_then(|problems| make(host, timers, &mut actions).map(|()| problems))
+        .and_then(|problems| first.take_after(host, args, &mut actions, problems));
+    match done {
         Err(why) => Ok(take_back(actions, &why)),
         Ok(problems) => {
             let kept = actions.kept().to_vec();
-            Ok(told(&kept, &problems, &config, place))
+            Ok(told(&kept, &problems, config, place))
         }
     }
 }
@@ -199,20 +241,45 @@ fn check(text: &str, source: Option<&Path>) -> Result<(Config, Vec<Note>), Stop>
     }
 }
 
-fn show(changes: &[Change], first: &[String]) {
-    let mut out = anstream::stdout();
-    let _ = writeln!(out, "\nWhat will be changed:");
-    let sentences = changes.chunk_by(Change::goes_with).map(|alike| {
-        let first = alike.first().map(|change| change.sentence(&|path| shown(path)));
+/// Changes in words, those that are alike in one; what takes something away that is there has its own.
+fn sentences(changes: &[Change], place: &Place) -> Vec<String> {
+    let alike = |one: &Change, next: &Change| {
+        one.goes_with(next) && !one.replaces(place) && !next.replaces(place)
+    };
+    let told = changes.chunk_by(alike).map(|alike| {
+        let first = alike.first().map(|change| {
+            let kept =
+                if change.replaces(place) { " (what is there gets another name)" } else { "" };
+            change.sentence(&|path| shown(path)) + kept
+        });
         let more = match alike.len() {
             0 | 1 => String::new(),
             count => format!(" and {} more", count - 1),
         };
         first.unwrap_or_default() + &more
     });
-    for (number, sentence) in (1..).zip(sentences.chain(first.iter().cloned())) {
+    told.collect()
+}
+
+fn show(plan: &[String]) {
+    let mut out = anstream::stdout();
+    let _ = writeln!(out, "\nWhat will be changed:");
+    for (number, sentence) in (1..).zip(plan) {
         let _ = writeln!(out, "{number:3}. {sentence}");
     }
+}
+
+/// The Python program's report was of the day itself, and came in the evening.
+fn late_report(config: &Config) -> Option<String> {
+    let time = config.schedules.report.as_deref().filter(|_| !config.report.email.is_empty())?;
+    let hours = time.split_whitespace().filter_map(|word| word.split_once(':'));
+    let late = hours.filter_map(|(hour, _)| hour.parse::<u8>().ok()).any(|hour| hour >= 12);
+    late.then(|| {
+        format!(
+            "the report is about the day before, and `report_schedule = {time}` mails it half a day late\n  \
+             hint: 00:05 in section [systemd], then --setup again"
+        )
+    })
 }
 
 fn make(host: &Host, changes: &[Change], actions: &mut Actions<'_>) -> Result<(), String> {
@@ -249,7 +316,8 @@ fn hear_signals(host: &Host) {
 
 fn told(kept: &[PathBuf], problems: &[String], config: &Config, place: &Place) -> Status {
     let mut out = anstream::stdout();
-    let _ = writeln!(out, "\nSet up. {} tells what was done.", record::NAME);
+    let end = if problems.is_empty() { "" } else { ", but for what is said below" };
+    let _ = writeln!(out, "\nSet up{end}. {} tells what was done.", record::NAME);
     for path in kept {
         let _ = writeln!(out, "  what was there before: {}", shown(path));
     }
@@ -294,7 +362,7 @@ fn uninstall(host: &Host, args: &Args, place: &Place) -> Result<Status, Stop> {
         let _ = writeln!(anstream::stdout(), "Nothing to remove.");
         return Ok(Status::Done);
     }
-    show(&changes, &[]);
+    show(&sentences(&changes, place));
     if !args.purge_data {
         let _ = writeln!(
             anstream::stdout(),

@@ -7,7 +7,7 @@ use super::Stop;
 use crate::config::{Config, KEYS, MailLog};
 use crate::setup::find::{Finds, find};
 use crate::setup::plan::log_is_there;
-use crate::setup::{Place, calendar, text};
+use crate::setup::{Place, USUAL_ACCOUNT, calendar, folders, text};
 use crate::untrusted::for_terminal;
 
 /// What was answered.
@@ -24,7 +24,7 @@ pub(super) struct Answers {
 }
 
 /// How much of a sample line is shown.
-const SAMPLE: usize = 90;
+const SAMPLE: usize = 64;
 
 /// Shows what is there, and asks for what is wanted; `config` has what is set already.
 pub(super) fn ask(config: &Config, text: String, place: &Place) -> Result<Answers, Stop> {
@@ -52,7 +52,12 @@ pub(super) fn ask(config: &Config, text: String, place: &Place) -> Result<Answer
         "Who gets the daily report? (address, several with commas, - for nobody)",
         or_dash(&email),
         &|answer| {
-            if answer == "-" { Ok(()) } else { checked(("report", "email"), answer) }
+            let is_odd = |one: &str| one.trim().starts_with(['-', '/']);
+            match answer {
+                "-" => Ok(()),
+                _ if answer.split(',').any(is_odd) => Err("this is no address".to_owned()),
+                _ => checked(("report", "email"), answer),
+            }
         },
     )?;
     let new = if new == "-" { String::new() } else { new };
@@ -75,7 +80,12 @@ pub(super) fn ask(config: &Config, text: String, place: &Place) -> Result<Answer
     )?;
     let folder = path_text(Some(&config.paths.working_dir));
     let new = question("Where are failed logins recorded?", &folder, &|answer| {
-        absolute(answer).map(drop)
+        let path = absolute(answer)?;
+        let account = config.run_as.as_ref().map_or(USUAL_ACCOUNT, |set| set.name.as_str());
+        if place.is_staging() {
+            return Ok(());
+        }
+        folders::check(&path, account).map_err(|refusal| format!("{refusal}: {}", refusal.hint))
     })?;
     answers.set(("paths", "working_dir"), &new, &folder);
     answers.sql =
@@ -117,7 +127,14 @@ fn tell(finds: &Finds) {
         let _ = writeln!(out, "  {what:12} {}", for_terminal(found.as_bytes()));
     };
     line("Postfix", finds.postfix.as_deref().unwrap_or("not found"));
-    line("Dovecot", if finds.dovecot { "found" } else { "not found" });
+    line(
+        "Dovecot",
+        if finds.dovecot {
+            "found (its own logins, IMAP and POP3, are not read yet)"
+        } else {
+            "not found"
+        },
+    );
     match &finds.log {
         None => {
             line(

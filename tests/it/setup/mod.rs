@@ -159,6 +159,129 @@ fn what_cannot_work_is_said_before_anything_is_changed() {
 }
 
 #[test]
+fn folders_that_others_could_turn_against_us_are_refused() {
+    let cases = [
+        ("/var/lib/../../etc/systemd", "goes up by `..`"),
+        ("/home/bob/x/ssl", "is a link"),
+        ("/home/bob/mls", "/home/bob belongs to somebody else"),
+        ("/srv/open/mls", "/srv/open can be written to by everybody"),
+        ("/srv/others", "holds nothing of this program"),
+        ("/var/lib", "others use it too"),
+    ];
+    for (folder, what) in cases {
+        let room = Room::default();
+        room.write("home/bob/mls/passwd", "");
+        room.write("srv/others/tax.pdf", "");
+        fs::create_dir_all(room.path("srv/open")).unwrap();
+        fs::set_permissions(room.path("srv/open"), fs::Permissions::from_mode(0o777)).unwrap();
+        symlink("/etc", room.path("home/bob/x")).unwrap();
+        for path in ["home/bob", "home/bob/mls", "srv/others"] {
+            std::os::unix::fs::chown(room.path(path), Some(1000), Some(1000)).unwrap();
+        }
+        room.write(
+            "etc/maillogsentinel.conf",
+            &format!("{CONFIG}[paths]\nworking_dir = {folder}\n"),
+        );
+        let before = room.all();
+        set_up(&room).exits(1).says(what).says("hint");
+        assert_eq!(difference(&before, &room.all()), Vec::<String>::new(), "{folder}");
+    }
+}
+
+#[test]
+fn files_with_other_names_are_not_given_away_and_links_are_not_followed() {
+    let room = Room::default().with_python();
+    room.write("etc/key", "secret");
+    fs::hard_link(room.path("etc/key"), room.path("var/log/maillogsentinel/hard")).unwrap();
+    symlink("/etc/shadow", room.path("var/log/maillogsentinel/soft")).unwrap();
+    set_up(&room).exits(0);
+    let all = room.all();
+    for name in ["etc/key", "etc/shadow"] {
+        assert!(all[name].split(' ').nth(1) == Some("0"), "{name}: {}", all[name]);
+    }
+    assert!(room.read("maillogsentinel_setup.log").contains("left alone, for it has other names"));
+}
+
+#[test]
+fn nothing_outside_of_a_staging_folder_is_touched_whatever_links_are_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, outside) = (folder.path().join("root"), folder.path().join("outside"));
+    fs::create_dir_all(root.join("usr")).unwrap();
+    fs::create_dir_all(outside.join("bin")).unwrap();
+    fs::write(outside.join("bin/maillogsentinel"), "mine").unwrap();
+    symlink(&outside, root.join("usr/local")).unwrap();
+    let config = folder.path().join("given.conf");
+    fs::write(&config, CONFIG).unwrap();
+    staged(&root, &["--config", config.to_str().unwrap()]).exits(1).says("is a link");
+    staged(&root, &["--uninstall", "--purge-data"]).exits(1).says("is a link");
+    assert_eq!(fs::read_to_string(outside.join("bin/maillogsentinel")).unwrap(), "mine");
+    assert_eq!(fs::read_dir(outside).unwrap().count(), 1);
+}
+
+#[test]
+fn two_setups_at_once_do_not_undo_each_other() {
+    let room = Room::default();
+    room.write("etc/maillogsentinel.conf", CONFIG);
+    let script = "maillogsentinel --setup --automated >/tmp/a 2>&1 & one=$!
+        maillogsentinel --setup --automated >/tmp/b 2>&1; two=$?; wait $one; echo $? $two; cat /tmp/a /tmp/b >&2";
+    let ran = Ran::of(&mut room.command(&["bash", "-c", script])).exits(0);
+    assert!(["0 75\n", "75 0\n", "0 0\n"].contains(&ran.stdout.as_str()), "{ran:?}");
+    set_up(&room).exits(0).prints("Nothing to change");
+}
+
+#[test]
+fn a_log_that_the_service_cannot_read_is_said_before_anything_is_done() {
+    for (path, mode) in [("var/log/mail.log", 0o600), ("var/log", 0o700)] {
+        let room = Room::default();
+        room.write("etc/maillogsentinel.conf", CONFIG);
+        fs::set_permissions(room.path(path), fs::Permissions::from_mode(mode)).unwrap();
+        let before = room.all();
+        set_up(&room).exits(1).says(&format!("/{path} is closed")).says("chgrp adm");
+        assert_eq!(difference(&before, &room.all()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn passwords_in_a_configuration_are_not_for_others() {
+    let room = Room::default();
+    room.write("etc/maillogsentinel.conf", "[report]\nsmtp_password = one\n");
+    room.write("root/new.conf", &format!("{CONFIG}smtp_password = two\n"));
+    let asked = [&AUTOMATED[..], &["--config", "/root/new.conf"]].concat();
+    let ran = Ran::of(&mut room.command(&asked)).exits(0);
+    let all = room.all();
+    let mode =
+        |name: &str| all.iter().find(|(path, _)| path.starts_with(name)).unwrap().1[..3].to_owned();
+    assert_eq!(mode("etc/maillogsentinel.conf.before-setup-"), "600");
+    assert_eq!(mode("etc/maillogsentinel.conf"), "640");
+    let said = ran.stdout + &ran.stderr + &room.read("maillogsentinel_setup.log");
+    assert!(!said.contains("two") && !said.contains("= one"), "{said}");
+}
+
+#[test]
+fn accounts_and_masks_of_the_administrator_stay() {
+    let room = Room::default();
+    room.write("etc/maillogsentinel.conf", &format!("{CONFIG}[User]\nrun_as_user = 0\n"));
+    set_up(&room).exits(1).says("there is no such account");
+    room.write("etc/maillogsentinel.conf", CONFIG);
+    room.write(
+        "etc/passwd",
+        "root:x:0:0:root:/root:/bin/sh\nmaillogsentinel:x:500:500::/home/other:/bin/bash\n",
+    );
+    room.write("etc/group", &(room.read("etc/group") + "maillogsentinel:x:500:\n"));
+    symlink("/dev/null", room.path("etc/systemd/system/maillogsentinel-ipdb.timer")).unwrap();
+    set_up(&room).exits(0);
+    assert!(room.path("etc/systemd/system/maillogsentinel-ipdb.timer").is_symlink());
+    let wants = room.path("etc/systemd/system/timers.target.wants");
+    assert_eq!(fs::read_dir(wants).unwrap().count(), 2);
+    room.write("var/log/maillogsentinel/tax.pdf", "");
+    let purge = [&AUTOMATED[..], &["--uninstall", "--purge-data"]].concat();
+    let ran = Ran::of(&mut room.command(&purge));
+    assert!(ran.stderr.contains("/var/log/maillogsentinel is kept"), "{ran:?}");
+    assert!(room.path("var/log/maillogsentinel/tax.pdf").exists());
+    assert!(room.read("etc/passwd").contains("/home/other"));
+}
+
+#[test]
 fn a_link_in_place_of_the_record_is_not_followed() {
     let room = Room::default().with_python();
     symlink("/etc/passwd", room.path("maillogsentinel_setup.log")).unwrap();

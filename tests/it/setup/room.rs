@@ -47,6 +47,8 @@ impl Default for Room {
             "etc/systemd/system",
             "etc/logrotate.d",
             "root",
+            "home",
+            "srv",
             "run",
             "tmp",
             "var/log",
@@ -139,7 +141,7 @@ impl Room {
     /// All that is in it, with modes, owners and contents.
     pub fn all(&self) -> BTreeMap<String, String> {
         let mut all = BTreeMap::new();
-        for folder in ["etc", "var", "local", "root", "run", "tmp"] {
+        for folder in ["etc", "var", "local", "root", "run", "home", "srv"] {
             self.look(&self.path(folder), &mut all);
         }
         all

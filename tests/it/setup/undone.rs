@@ -48,7 +48,9 @@ fn strike(blow: &str, calls: &[&str]) -> usize {
                 done || output.status.signal().is_some() || output.status.code() == Some(1),
                 "{inject}"
             );
-            if !trace.contains("INJECTED") && !trace.contains("SIGINT") {
+            if !trace.contains("INJECTED")
+                && !["--- SIGINT", "--- SIGHUP"].iter().any(|it| trace.contains(it))
+            {
                 break;
             }
             struck += 1;
@@ -67,4 +69,6 @@ fn what_fails_at_any_call_is_undone() {
 fn ctrl_c_at_any_call_undoes_all_or_comes_too_late() {
     let struck = strike("signal=SIGINT", &["mkdir", "rename", "symlink", "chown", "clone3"]);
     assert!(struck > 20, "{struck}");
+    // As when a connection is lost.
+    assert!(strike("signal=SIGHUP", &["symlink"]) > 1);
 }

@@ -34,11 +34,7 @@ fn eight_questions_and_a_yes_set_it_up() {
     let room = Room::default();
     room.write("etc/maillogsentinel.conf", &CONFIG.replace("root@", "old@"));
     let ran = typed(&room, &QUESTIONS).exits(0).prints("mail log     /var/log/mail.log");
-    assert!(
-        ran.stdout.contains("unknown[203.0.113.1]: SASL LOGIN"),
-        "no sample line: {}",
-        ran.stdout
-    );
+    assert!(ran.stdout.contains("postfix/smtpd[1]: warning"), "no sample line: {}", ran.stdout);
     assert!(!ran.stdout.contains("NEVER SHOWN"), "{}", ran.stdout);
     let config = room.read("etc/maillogsentinel.conf");
     assert!(config.contains("email = admin@example.org\n"), "{config}");
