@@ -10,6 +10,7 @@ pub mod carry;
 pub mod change;
 pub mod find;
 pub mod folders;
+mod give;
 pub mod plan;
 mod remove;
 mod services;
