@@ -12,6 +12,8 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use crate::programs;
 
+/// The account of the services, unless the configuration names another.
+pub const USUAL: &str = "maillogsentinel";
 const USERS: &str = "/etc/passwd";
 const GROUPS: &str = "/etc/group";
 /// How long a directory may take to answer.

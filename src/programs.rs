@@ -4,13 +4,14 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Where programs are looked for: a PATH of whoever calls us may lead anywhere.
-pub const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin";
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin";
 /// The most that is read of an answer.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 /// How often a program that has said all is looked for.
@@ -25,12 +26,24 @@ pub struct Answer {
     pub output: String,
 }
 
-/// Runs `words`, the program's name first, and waits at most `time`.
-pub fn ask(words: &[&str], time: Duration) -> io::Result<Answer> {
+/// Whether this machine was booted with systemd, by what `sd_booted(3)` looks for.
+pub fn has_systemd() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+/// A command of `words`, the program's name first, that gets nothing of our environment and no input.
+pub fn command(words: &[&str]) -> io::Result<Command> {
     let (program, arguments) = words.split_first().ok_or(ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
     command.args(arguments).env_clear().env("PATH", PATH).env("LC_ALL", "C").env("TZ", "UTC");
-    command.current_dir("/").stderr(Stdio::null());
+    command.current_dir("/").stdin(Stdio::null());
+    Ok(command)
+}
+
+/// Runs `words` and waits at most `time`.
+pub fn ask(words: &[&str], time: Duration) -> io::Result<Answer> {
+    let mut command = command(words)?;
+    command.stderr(Stdio::null());
     run(command, time)
 }
 

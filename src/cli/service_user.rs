@@ -24,12 +24,9 @@ use rustix::thread::{
 };
 
 use super::say;
-use crate::account::{self, Account};
+use crate::account::{self, Account, USUAL};
 use crate::config::{Config, Note};
 use crate::exit::Status;
-
-/// Who that is unless the configuration says otherwise.
-const USUAL: &str = "maillogsentinel";
 
 /// Becomes the user that the services run as, if this is root and there is one; for good.
 pub(super) fn become_it(config: &Config) -> Result<(), Status> {

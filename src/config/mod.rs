@@ -3,6 +3,7 @@
 mod database;
 mod ini;
 mod keys;
+mod load;
 mod report;
 mod sample;
 mod schedules;
@@ -18,6 +19,7 @@ use std::time::Duration;
 pub use database::Database;
 pub use ini::read as read_ini;
 pub use keys::{KEYS, Key};
+pub use load::{DEFAULT_PATHS, load, load_or_default, load_text, path, read, setting};
 pub use report::{AttachCsv, Report, Smtp};
 pub use sample::sample;
 pub use schedules::Schedules;
@@ -25,15 +27,7 @@ pub use secret::{EXPOSED, Secret};
 pub use sections::{Config, Databases, Detect, Dns, General, MailLog, NameCache, Paths, RunAs};
 pub use value::{Kind, Value};
 
-use crate::files;
 use ini::Entry;
-
-/// Where the configuration is looked for, in this order, if no file is named.
-pub const DEFAULT_PATHS: [&str; 2] =
-    ["/etc/maillogsentinel.conf", "/etc/maillogsentinel/maillogsentinel.conf"];
-
-/// More than any configuration has.
-const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A mistake in the configuration, or something odd.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,52 +50,6 @@ impl fmt::Display for Note {
 /// What reading gave: the configuration or all mistakes, and what is odd but harmless.
 pub type Loaded = (Result<Config, Vec<Note>>, Vec<Note>);
 
-/// Reads `file` (or the first default path that exists), with `settings` as `section.key=value`
-/// on top. Without a file, the settings must give every path that the main job needs.
-pub fn load(file: Option<&Path>, settings: &[String]) -> Loaded {
-    load_with(file, settings, gives_paths(settings))
-}
-
-/// The same, for what can do with the defaults if there is no file.
-pub fn load_or_default(file: Option<&Path>, settings: &[String]) -> Loaded {
-    load_with(file, settings, true)
-}
-
-/// The file that is read: `file`, or the first default path that exists.
-pub fn path(file: Option<&Path>) -> Option<PathBuf> {
-    let found = DEFAULT_PATHS.iter().map(Path::new).find(|path| path.exists());
-    file.or(found).map(Path::to_owned)
-}
-
-fn load_with(file: Option<&Path>, settings: &[String], may_be_absent: bool) -> Loaded {
-    let mut reader = Reader::default();
-    match path(file) {
-        Some(path) => reader.read_file(&path),
-        None if !may_be_absent => reader.mistakes.push(Note {
-            place: DEFAULT_PATHS.join(" and "),
-            what: "no configuration file".to_owned(),
-            hint: Some(
-                "`sudo maillogsentinel --setup` makes one; or name one with --config FILE, or give every \
-                 path needed: --set paths.mail_log=FILE --set paths.working_dir=DIR --set paths.state_dir=DIR"
-                    .to_owned(),
-            ),
-        }),
-        None => {}
-    }
-    for setting in settings {
-        reader.read_setting(setting);
-    }
-    let config = reader.config();
-    reader.refuse_shared_files(&config);
-    (if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }, reader.warnings)
-}
-
-fn gives_paths(settings: &[String]) -> bool {
-    ["mail_log", "working_dir", "state_dir"]
-        .iter()
-        .all(|key| settings.iter().any(|s| s.starts_with(&format!("paths.{key}="))))
-}
-
 /// Collects values and mistakes.
 #[derive(Default)]
 struct Reader {
@@ -115,33 +63,9 @@ struct Reader {
 }
 
 impl Reader {
-    fn read_file(&mut self, path: &Path) {
+    fn read_text(&mut self, text: &str, path: &Path) {
         path.parent().unwrap_or(Path::new("")).clone_into(&mut self.folder);
-        let mistake = |what: String, hint: Option<&str>| Note {
-            place: path.display().to_string(),
-            what,
-            hint: hint.map(str::to_owned),
-        };
-        // Root may read this before it becomes another user: a pipe or a device is not touched.
-        let bytes = match files::read(path, MOST_BYTES) {
-            Ok(bytes) => bytes,
-            // What people name to have none.
-            Err(_) if path == Path::new("/dev/null") => Vec::new(),
-            Err(error) => {
-                let what = format!("cannot read the configuration: {error}");
-                let hint = match error.kind() {
-                    std::io::ErrorKind::PermissionDenied => {
-                        "run it as the user of the services, or with sudo; passwords may be in it"
-                    }
-                    _ => "name another file with --config FILE",
-                };
-                return self.mistakes.push(mistake(what, Some(hint)));
-            }
-        };
-        let Ok(text) = String::from_utf8(bytes) else {
-            return self.mistakes.push(mistake("the file is not UTF-8 text".to_owned(), None));
-        };
-        let (entries, syntax) = read_ini(&text);
+        let (entries, syntax) = read_ini(text);
         let place = |line: usize| format!("{}:{line}", path.display());
         self.mistakes.extend(syntax.into_iter().map(|mistake| Note {
             place: place(mistake.line),
@@ -189,18 +113,8 @@ impl Reader {
 
     fn read_setting(&mut self, setting: &str) {
         let place = format!("--set {setting}");
-        let parts = setting.split_once('=').and_then(|(name, value)| {
-            let (section, key) = name.split_once('.')?;
-            Some(Entry {
-                section: section.trim().to_owned(),
-                key: key.trim().to_lowercase(),
-                value: value.trim().to_owned(),
-                line: 0,
-                inherited: false,
-            })
-        });
         let before = self.warnings.len();
-        match parts {
+        match load::setting(setting) {
             Some(entry) => self.read_entry(&entry, &place),
             None => self.mistakes.push(Note {
                 place,

@@ -1,7 +1,7 @@
 //! The checked configuration, section by section, as the rest of the program uses it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::database::Database;
 use super::report::Report;
 use super::schedules::Schedules;
+use crate::account;
 
 /// A checked configuration; each stage gets its own section of it.
 #[derive(Clone, Debug)]
@@ -37,6 +38,13 @@ pub struct Config {
     pub countries: Databases,
     /// Which network it belongs to.
     pub networks: Databases,
+}
+
+impl Config {
+    /// The account that runs are to be.
+    pub fn account(&self) -> &str {
+        self.run_as.as_ref().map_or(account::USUAL, |set| set.name.as_str())
+    }
 }
 
 /// Section `[User]`.
@@ -72,6 +80,13 @@ pub enum MailLog {
     Stdin,
     /// The systemd journal.
     Journal,
+}
+
+impl MailLog {
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        if let Self::File(path) = self { Some(path) } else { None }
+    }
 }
 
 /// Section `[general]`.

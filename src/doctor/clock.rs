@@ -1,9 +1,10 @@
 //! The clock: what a run records is as right as the time it has.
 
 use super::{Scene, Told, systemd};
+use crate::programs;
 
 pub(super) fn check(_: &Scene, told: &Told) {
-    if !systemd::runs() {
+    if !programs::has_systemd() {
         return told.unknown("without systemd it cannot be told whether the clock is kept by NTP");
     }
     match systemd::clock("NTPSynchronized").as_deref() {

@@ -1,7 +1,6 @@
 //! Asks systemd, where it runs.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,11 +11,6 @@ use crate::programs;
 
 /// How long it may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// Whether this machine was booted with it, by what `sd_booted(3)` looks for.
-pub(super) fn runs() -> bool {
-    Path::new("/run/systemd/system").is_dir()
-}
 
 /// The properties of a unit.
 pub(super) struct Unit(HashMap<String, String>);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::systemd::{self, Unit};
 use super::{Scene, Told};
+use crate::programs;
 
 /// The timers, and whether each is there by default; their services have the same names.
 const NAMES: [(&str, bool); 4] = [
@@ -16,7 +17,7 @@ const NAMES: [(&str, bool); 4] = [
 const CRON: &str = "/etc/cron.d/maillogsentinel";
 
 pub(super) fn check(scene: &Scene, told: &Told) {
-    if !systemd::runs() {
+    if !programs::has_systemd() {
         return told
             .unknown("without systemd it cannot be told when runs start, nor how they ended");
     }

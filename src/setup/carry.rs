@@ -5,12 +5,10 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use super::undo::{KEPT, Undo};
+use super::undo::{Taken, Undo};
 use super::{Change, Place, io_error};
-use crate::files;
-use crate::programs::PATH;
+use crate::{files, programs};
 
 /// What comes after the name of what made room, before the time.
 pub(super) const SUFFIX: &str = ".before-setup-";
@@ -50,11 +48,12 @@ impl<'r> Actions<'r> {
         let (mut kept, mut left) = (Vec::new(), Vec::new());
         for step in self.steps.drain(..).rev() {
             match step.take() {
-                Ok(Some(done)) => {
-                    (self.record)(&format!("undone: {done}"));
-                    kept.extend(done.starts_with(KEPT).then_some(done));
+                Ok(Taken::Nothing) => {}
+                Ok(Taken::Back(what)) => (self.record)(&format!("undone: {what}")),
+                Ok(Taken::Kept(what)) => {
+                    (self.record)(&format!("kept: {what}"));
+                    kept.push(what);
                 }
-                Ok(None) => {}
                 Err(error) => {
                     (self.record)(&format!("CANNOT UNDO {step:?}: {error}"));
                     left.push(error.to_string());
@@ -153,10 +152,8 @@ fn with_end(path: &Path, end: &str) -> PathBuf {
 /// Runs a program of this machine; its own words if it fails. Ctrl-C is for us and not for it: half of
 /// what it does would be worse.
 pub(super) fn run(words: &[&str]) -> io::Result<()> {
-    let (program, arguments) = words.split_first().ok_or(ErrorKind::InvalidInput)?;
-    let mut command = Command::new(program);
-    command.args(arguments).env_clear().env("PATH", PATH).env("LC_ALL", "C").current_dir("/");
-    command.stdin(Stdio::null()).process_group(0);
+    let mut command = programs::command(words)?;
+    command.process_group(0);
     let shown = words.join(" ");
     let output = command
         .output()

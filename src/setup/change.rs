@@ -158,22 +158,19 @@ impl Change {
 
     /// Whether there is nothing to do.
     pub(super) fn is_done(&self, place: &Place) -> bool {
-        let account = |name: &str| account::local(name).ok().flatten();
+        // A directory may have it.
+        let found = |name: &str| account::find(name).ok().flatten();
         match self {
-            // A directory may have it.
-            Self::Account(name) => {
-                place.is_staging() || account::find(name).is_ok_and(|found| found.is_some())
-            }
+            Self::Account(name) => place.is_staging() || found(name).is_some(),
             Self::Member { account: name, group } => {
                 let number = account::group_number(group);
-                let found = account::find(name).ok().flatten();
                 place.is_staging()
-                    || found.is_some_and(|it| number.is_some_and(|n| it.groups.contains(&n)))
+                    || found(name).is_some_and(|it| number.is_some_and(|n| it.groups.contains(&n)))
             }
             Self::Folder { path, .. } => place.at(path).is_dir(),
             Self::Give { path, account: name } => {
                 let owner = fs::metadata(place.at(path)).map(|meta| meta.uid()).ok();
-                place.is_staging() || owner.is_none() || owner == account(name).map(|it| it.user)
+                place.is_staging() || owner.is_none() || owner == found(name).map(|it| it.user)
             }
             Self::File { path, bytes, .. } => {
                 fs::read(place.at(path)).is_ok_and(|there| there == *bytes)
@@ -187,7 +184,7 @@ impl Change {
             // One that was there before us has another home, and stays.
             Self::NoAccount(name) => {
                 place.is_staging()
-                    || account(name).is_none_or(|it| it.home != Path::new(HOME) || it.user >= 1000)
+                    || found(name).is_none_or(|it| it.home != Path::new(HOME) || it.user >= 1000)
             }
             Self::Reloaded | Self::Restarted(_) => !place.has_systemd(),
             Self::Enabled(unit) => is_enabled(place, unit) && is_active(place, unit) != Some(false),

@@ -33,15 +33,15 @@ pub struct Finds {
     pub python: Vec<PathBuf>,
 }
 
-/// Looks at this machine; `set` is the log that a configuration names.
-pub fn find(set: Option<&Path>) -> Finds {
+/// Looks at this machine; `set` are the logs that a configuration names.
+pub fn find(set: &[&Path]) -> Finds {
     let postconf = |name| {
         let answer = programs::ask(&["postconf", "-h", name], PATIENCE).ok()?;
         let value = answer.output.trim().to_owned();
         (answer.status == Some(0) && !value.is_empty()).then_some(value)
     };
     let own = postconf("maillog_file").map(PathBuf::from);
-    let candidates = set.map(Path::to_owned).into_iter().chain(own);
+    let candidates = set.iter().map(|path| path.to_path_buf()).chain(own);
     let mut candidates = candidates.chain(LOGS.map(PathBuf::from));
     let log = candidates.find(|path| log_is_there(path).is_ok());
     let daemons = [("/usr/sbin/rsyslogd", "rsyslog"), ("/usr/sbin/syslog-ng", "syslog-ng")];

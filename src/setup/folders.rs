@@ -9,8 +9,7 @@ use crate::account;
 use crate::config::Config;
 
 /// What the names of our files begin with, besides that of the CSV.
-const OURS: [&str; 7] =
-    ["maillogsentinel", "state.offset", "sql", "country", "asn", "cache", "operational"];
+const OURS: [&str; 5] = ["maillogsentinel", "state.offset", "sql", "country", "asn"];
 
 /// Makes them, or gives them to the account.
 pub(super) fn folders(
@@ -130,20 +129,17 @@ pub(super) fn recorded(
     name: &str,
     place: &Place,
 ) -> (Vec<PathBuf>, Vec<PathBuf>) {
-    let mut folders: Vec<_> =
-        ["/var/log/maillogsentinel", "/var/lib/maillogsentinel"].map(PathBuf::from).into();
-    folders.extend(config.iter().flat_map(|config| own(config)));
+    let usual = ["/var/log/maillogsentinel", "/var/lib/maillogsentinel"].map(PathBuf::from);
+    // Nobody owns what is staged.
+    let named = config.filter(|_| !place.is_staging()).map(own).unwrap_or_default();
+    let mut folders: Vec<_> = usual.into_iter().chain(named).collect();
     folders.sort();
     folders.dedup();
     folders.retain(|path| fs::symlink_metadata(place.at(path)).is_ok());
     let user = account::local(name).ok().flatten().map(|it| it.user);
-    let usual = |path: &Path| path.file_name().is_some_and(|it| it == "maillogsentinel");
     folders.into_iter().partition(|path| {
-        let is_plain = place.check(path).is_ok() && is_for_one(path).is_ok();
-        if place.is_staging() {
-            return is_plain && path.starts_with("/var") && usual(path);
-        }
-        is_plain && is_safe(path, name).is_ok() && user.is_some_and(|user| is_whole(path, user))
+        place.check(path).and_then(|()| check(path, name)).is_ok()
+            && (place.is_staging() || user.is_some_and(|user| is_whole(path, user)))
     })
 }
 

@@ -25,14 +25,12 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use crate::programs;
+
 pub use carry::Actions;
 pub use change::Change;
 pub use plan::{Wanted, plan};
 pub use remove::removal;
-pub use units::TIMERS;
-
-/// The account that is made unless the configuration names another.
-pub const USUAL_ACCOUNT: &str = "maillogsentinel";
 
 /// Where things are put: this machine, or a folder that stands for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,9 +90,9 @@ impl Place {
         self.root != Path::new("/")
     }
 
-    /// Whether systemd runs here, by what `sd_booted(3)` looks for.
+    /// Whether systemd runs here.
     pub fn has_systemd(&self) -> bool {
-        !self.is_staging() && Path::new("/run/systemd/system").is_dir()
+        !self.is_staging() && programs::has_systemd()
     }
 }
 

@@ -7,7 +7,7 @@ use std::{fs, io};
 use super::folders::folders;
 use super::services::services;
 use super::units::{TIMERS, drop_ins, groups, time};
-use super::{Change, Place, Refusal, USUAL_ACCOUNT, calendar};
+use super::{Change, Place, Refusal, calendar};
 use crate::account;
 use crate::config::{Config, MailLog};
 use crate::manual;
@@ -43,11 +43,11 @@ pub(super) const STAGED: [(&str, &str); 2] = [
 /// What is to be changed, in order; what is done already is not in it.
 pub fn plan(wanted: &Wanted<'_>, place: &Place) -> Result<Vec<Change>, Refusal> {
     let config = wanted.config;
-    let account = config.run_as.as_ref().map_or(USUAL_ACCOUNT, |set| set.name.as_str());
+    let account = config.account();
     let mut all = Vec::new();
     check(config, place)?;
     all.extend(program(wanted.program, place)?);
-    if account == USUAL_ACCOUNT {
+    if account == account::USUAL {
         all.push(Change::Account(account.to_owned()));
     }
     let groups = groups(config, place);
@@ -58,7 +58,13 @@ pub fn plan(wanted: &Wanted<'_>, place: &Place) -> Result<Vec<Change>, Refusal> 
     );
     folders(config, account, place, &mut all)?;
     let (path, text) = &wanted.file;
-    all.push(file(path, text.clone().into_bytes(), 0o640, "the configuration").read_by(account));
+    all.push(Change::File {
+        path: path.clone(),
+        bytes: text.clone().into_bytes(),
+        mode: 0o640,
+        reader: Some(account.to_owned()),
+        what: "the configuration",
+    });
     all.push(Change::Readable { path: path.clone(), account: account.to_owned() });
     if config.paths.csv == Path::new("/var/log/maillogsentinel/maillogsentinel.csv")
         && !is_rotated(place)
@@ -77,17 +83,6 @@ pub fn plan(wanted: &Wanted<'_>, place: &Place) -> Result<Vec<Change>, Refusal> 
     all.extend(services(wanted, &drop_ins, place));
     all.iter().filter_map(Change::path).try_for_each(|path| place.check(path))?;
     Ok(all)
-}
-
-impl Change {
-    fn read_by(self, account: &str) -> Self {
-        match self {
-            Self::File { path, bytes, mode, what, .. } => {
-                Self::File { path, bytes, mode, what, reader: Some(account.to_owned()) }
-            }
-            other => other,
-        }
-    }
 }
 
 pub(super) fn file(path: &Path, bytes: Vec<u8>, mode: u32, what: &'static str) -> Change {

@@ -6,7 +6,8 @@ use super::carry::SUFFIX;
 use super::folders::recorded;
 use super::plan::{ROTATIONS, STAGED};
 use super::units::{DROP_IN, FOLDER, TIMERS, UNITS, are_packaged};
-use super::{Change, Place, Refusal, USUAL_ACCOUNT};
+use super::{Change, Place, Refusal};
+use crate::account;
 use crate::config::{Config, DEFAULT_PATHS};
 use crate::manual;
 
@@ -48,13 +49,12 @@ pub fn removal(
     }
     let mut kept = Vec::new();
     if data {
-        let account = config.and_then(|config| config.run_as.as_ref());
-        let account = account.map_or(USUAL_ACCOUNT, |set| set.name.as_str());
+        let account = config.map_or(account::USUAL, Config::account);
         let (folders, others) = recorded(config, account, place);
         all.extend(folders.into_iter().map(|path| Change::Emptied { path }));
         kept = others;
         // Else nobody could tell whose the rest is.
-        all.extend(kept.is_empty().then(|| Change::NoAccount(USUAL_ACCOUNT.to_owned())));
+        all.extend(kept.is_empty().then(|| Change::NoAccount(account::USUAL.to_owned())));
     }
     all.retain(|change| !change.is_done(place));
     all.iter().filter_map(Change::path).try_for_each(|path| place.check(path))?;

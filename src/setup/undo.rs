@@ -8,9 +8,15 @@ use std::path::{Path, PathBuf};
 use super::carry::run;
 use crate::{account, files};
 
-/// How the words begin that tell what is left on purpose.
-pub(super) const KEPT: &str = "kept";
-const KEPT_FOLDER: &str = "kept, for there is something in it:";
+/// What a step back has done, in words.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// There was nothing to take back.
+    Nothing,
+    Back(String),
+    /// It stays, on purpose.
+    Kept(String),
+}
 
 /// One step back.
 #[derive(Debug)]
@@ -43,19 +49,19 @@ impl Undo {
         Self::Owner { path: path.to_owned(), identity, user: meta.uid(), group: meta.gid(), mode }
     }
 
-    /// Takes the step; gives what it has done, in words, or `None` if there was nothing to take back.
-    pub(super) fn take(&self) -> io::Result<Option<String>> {
-        let told = |what: &str, path: &Path| Some(format!("{what} {}", path.display()));
+    /// Takes the step.
+    pub(super) fn take(&self) -> io::Result<Taken> {
+        let told = |what: &str, path: &Path| Taken::Back(format!("{what} {}", path.display()));
         match self {
             Self::File(path) => match fs::remove_file(path) {
-                Err(error) if is_nothing(&error) => Ok(None),
+                Err(error) if is_nothing(&error) => Ok(Taken::Nothing),
                 other => other.map(|()| told("deleted", path)),
             },
             Self::Folder(path) => match fs::remove_dir(path) {
-                Err(error) if is_nothing(&error) => Ok(None),
+                Err(error) if is_nothing(&error) => Ok(Taken::Nothing),
                 // What was recorded meanwhile is not ours to delete.
                 Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
-                    Ok(told(KEPT_FOLDER, path))
+                    Ok(Taken::Kept(format!("{}, for there is something in it", path.display())))
                 }
                 other => other.map(|()| told("deleted", path)),
             },
@@ -68,7 +74,7 @@ impl Undo {
                 Ok(told("put back", path))
             }
             Self::Name { from, to } => match fs::rename(from, to) {
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(Taken::Nothing),
                 Ok(()) => {
                     // Two names of one file are left as they are by rename(2).
                     let _ = fs::remove_file(from);
@@ -88,14 +94,14 @@ impl Undo {
                 Ok(told("given back", path))
             }
             Self::Link { at, target } => match symlink(target, at) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Taken::Nothing),
                 other => other.map(|()| told("put back", at)),
             },
             Self::Account(name) => undo_account(name),
             Self::Run(words) => {
                 let words: Vec<_> = words.iter().map(String::as_str).collect();
                 run(&words)?;
-                Ok(Some(words.join(" ")))
+                Ok(Taken::Back(words.join(" ")))
             }
         }
     }
@@ -106,12 +112,12 @@ fn is_nothing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ReadOnlyFilesystem)
 }
 
-fn undo_account(name: &str) -> io::Result<Option<String>> {
-    let Some(account) = account::local(name)? else { return Ok(None) };
+fn undo_account(name: &str) -> io::Result<Taken> {
+    let Some(account) = account::local(name)? else { return Ok(Taken::Nothing) };
     // What the first run wrote stays, and so does whose it is.
     if fs::metadata(&account.home).is_ok_and(|home| home.uid() == account.user) {
-        return Ok(Some(format!("kept the account {name}, for it has files")));
+        return Ok(Taken::Kept(format!("the account {name}, for it has files")));
     }
     run(&["userdel", name])?;
-    Ok(Some(format!("deleted the account {name}")))
+    Ok(Taken::Back(format!("deleted the account {name}")))
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Place, Refusal, USUAL_ACCOUNT};
+use super::{Place, Refusal};
 use crate::account;
 use crate::config::{Config, MailLog};
 
@@ -24,7 +24,7 @@ pub(super) const UNITS: [(&str, &str); 8] = units![
 ];
 
 /// Those that start the others.
-pub const TIMERS: [&str; 4] = [
+pub(super) const TIMERS: [&str; 4] = [
     "maillogsentinel.timer",
     "maillogsentinel-report.timer",
     "maillogsentinel-ipdb.timer",
@@ -98,7 +98,7 @@ fn service(config: &Config, account: &str, groups: &[String]) -> Result<String, 
     let mut line = |key: &str, value: &str| {
         let _ = writeln!(text, "{key}={value}");
     };
-    if account != USUAL_ACCOUNT {
+    if account != account::USUAL {
         line("User", account);
     }
     if groups != GROUPS {
@@ -107,11 +107,8 @@ fn service(config: &Config, account: &str, groups: &[String]) -> Result<String, 
     }
     let is_home = |path: &Path| HOMES.iter().any(|home| path.starts_with(home));
     let written = written(config);
-    let read = config.paths.mail_logs.iter().filter_map(|log| match log {
-        MailLog::File(path) => path.parent().filter(|folder| is_home(folder)),
-        _ => None,
-    });
-    let read: Vec<_> = read.map(Path::to_owned).collect();
+    let read = config.paths.mail_logs.iter().filter_map(|log| log.file()?.parent());
+    let read: Vec<_> = read.filter(|folder| is_home(folder)).map(Path::to_owned).collect();
     if written.iter().chain(&read).any(|path| is_home(path)) {
         line("ProtectHome", "tmpfs");
     }
@@ -167,11 +164,8 @@ pub(super) fn groups(config: &Config, place: &Place) -> Vec<String> {
     let exists = |name: &str| place.is_staging() || account::group_number(name).is_some();
     let mut groups: Vec<_> =
         GROUPS.into_iter().filter(|name| exists(name)).map(str::to_owned).collect();
-    for log in &config.paths.mail_logs {
-        let MailLog::File(path) = log else { continue };
-        if place.is_staging() {
-            continue;
-        }
+    let logs = config.paths.mail_logs.iter().filter_map(MailLog::file);
+    for path in logs.filter(|_| !place.is_staging()) {
         // To read as the group root would be to be too much.
         let group = account::reading_group(path).filter(|group| group != "root");
         if let Some(group) = group.filter(|group| !groups.contains(group)) {

@@ -63,18 +63,9 @@ WantedBy=multi-user.target
 UNIT
 ln -s ../trial.service "$tree/etc/systemd/system/multi-user.target.wants/"
 
-# systemd-nspawn wants a machine that was booted by systemd, which a container is not: in a namespace of
-# its own /run/systemd can be there all the same.
 for boot in 1 2; do
   echo $boot > "$tree/trial/boot"
-  if ! timeout 300 unshare --mount --propagation private sh -c 'mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd &&
-    exec systemd-nspawn --boot --quiet --register=no --keep-unit --private-network --console=pipe -D "$1"' \
-    sh "$tree" </dev/null >"$folder/boot.$boot.log" 2>&1; then
-    tail -n 20 "$folder/boot.$boot.log" >&2
-    cat "$tree/trial/result" >&2 || true
-    echo "error: no container can be booted here, or it does not end; all of it is in $folder/boot.$boot.log" >&2
-    exit 1
-  fi
+  "$here/boot.sh" "$tree" "$folder/boot.$boot.log" 300
 done
 if grep -q '^NOT SO: ' "$tree/trial/result" || [ "$(grep -c '^boot . is done$' "$tree/trial/result")" != 2 ]; then
   cat "$tree/trial/result" >&2

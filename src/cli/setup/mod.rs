@@ -106,13 +106,17 @@ impl Stop {
 
 fn install(host: &Host, args: &Args, place: &Place) -> Result<Status, Stop> {
     let (source, target) = files(args, place)?;
+    let from = source.as_deref().unwrap_or(&target);
     let text = match &source {
-        Some(path) => read(path)?,
+        Some(path) => config::read(path).map_err(|mistake| Stop::Config(vec![mistake]))?,
         None => config::sample(),
     };
-    let settings: Vec<_> = args.set.iter().map(String::as_str).collect();
-    let text = with_settings(&text, &settings)?;
-    let (before, _) = check(&text, source.as_deref())?;
+    let (before, _) = check(&text, from, &args.set)?;
+    // What was set is kept: what is set up is what was asked for.
+    let text =
+        args.set.iter().filter_map(|text| config::setting(text)).fold(text, |text, it| {
+            crate::setup::text::set(&text, (&it.section, &it.key), &it.value)
+        });
     let answers = if args.automated {
         if source.is_none() {
             return Err(Refusal {
@@ -126,14 +130,14 @@ fn install(host: &Host, args: &Args, place: &Place) -> Result<Status, Stop> {
     } else {
         wizard::ask(&before, text, place)?
     };
-    let (config, warnings) = check(&answers.text, source.as_deref())?;
+    let (config, warnings) = check(&answers.text, from, &[])?;
     for warning in warnings {
         say("warning", &warning.to_string());
     }
     let program = std::env::current_exe()?;
     let wanted = Wanted {
         config: &config,
-        file: (target, answers.text.clone()),
+        file: (target.clone(), answers.text.clone()),
         sql: answers.sql,
         program: &program,
     };
@@ -207,38 +211,10 @@ fn files(args: &Args, place: &Place) -> Result<(Option<PathBuf>, PathBuf), Stop>
     }
 }
 
-fn read(path: &Path) -> Result<String, Stop> {
-    let failed = |what: String| Stop::Failed(format!("cannot read {}: {what}", shown(path)));
-    let bytes =
-        crate::files::read(path, 4 * 1024 * 1024).map_err(|error| failed(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8 text".to_owned()))
-}
-
-/// `--set` is kept: what is set up is what was asked for.
-fn with_settings(text: &str, settings: &[&str]) -> Result<String, Stop> {
-    settings.iter().try_fold(text.to_owned(), |text, setting| {
-        let parts =
-            setting.split_once('=').and_then(|(name, value)| Some((name.split_once('.')?, value)));
-        let Some(((section, key), value)) = parts else {
-            return Err(Stop::Failed(format!("--set {setting}: it is not SECTION.KEY=VALUE")));
-        };
-        Ok(crate::setup::text::set(&text, (section, key), value))
-    })
-}
-
-/// The configuration that `text` is, as the program reads it; mistakes name the file that it came from.
-fn check(text: &str, source: Option<&Path>) -> Result<(Config, Vec<Note>), Stop> {
-    let mut file =
-        tempfile::Builder::new().prefix("maillogsentinel-").suffix(".conf").tempfile()?;
-    file.write_all(text.as_bytes())?;
-    let (loaded, warnings) = config::load(Some(file.path()), &[]);
-    let from = source.map_or("the answers".to_owned(), |path| path.display().to_string());
-    let own = file.path().display().to_string();
-    let named = |note: Note| Note { place: note.place.replace(&own, &from), ..note };
-    match loaded {
-        Ok(config) => Ok((config, warnings.into_iter().map(named).collect())),
-        Err(mistakes) => Err(Stop::Config(mistakes.into_iter().map(named).collect())),
-    }
+/// The configuration that `text` is, as the program reads it from `file`.
+fn check(text: &str, file: &Path, settings: &[String]) -> Result<(Config, Vec<Note>), Stop> {
+    let (loaded, warnings) = config::load_text(text, file, settings);
+    loaded.map(|config| (config, warnings)).map_err(Stop::Config)
 }
 
 /// Changes in words, those that are alike in one; what takes something away that is there has its own.
@@ -335,13 +311,9 @@ fn told(kept: &[PathBuf], problems: &[String], config: &Config, place: &Place) -
 }
 
 fn uninstall(host: &Host, args: &Args, place: &Place) -> Result<Status, Stop> {
-    let (loaded, _) = config::load_or_default(
-        args.config
-            .clone()
-            .or_else(|| DEFAULT_PATHS.iter().map(|path| place.at(path)).find(|path| path.exists()))
-            .as_deref(),
-        &[],
-    );
+    let there = || DEFAULT_PATHS.iter().map(|path| place.at(path)).find(|path| path.exists());
+    let file = args.config.clone().or_else(there);
+    let (loaded, _) = config::load_or_default(file.as_deref(), &args.set);
     let config = match loaded {
         Ok(config) => Some(config),
         // Folders that nobody can name are not deleted.

@@ -7,7 +7,7 @@ use super::Stop;
 use crate::config::{Config, KEYS, MailLog};
 use crate::setup::find::{Finds, find};
 use crate::setup::plan::log_is_there;
-use crate::setup::{Place, USUAL_ACCOUNT, calendar, folders, text};
+use crate::setup::{Place, calendar, folders, text};
 use crate::untrusted::for_terminal;
 
 /// What was answered.
@@ -28,25 +28,24 @@ const SAMPLE: usize = 64;
 
 /// Shows what is there, and asks for what is wanted; `config` has what is set already.
 pub(super) fn ask(config: &Config, text: String, place: &Place) -> Result<Answers, Stop> {
-    let set = config.paths.mail_logs.iter().find_map(|log| match log {
-        MailLog::File(path) => Some(path.as_path()),
-        _ => None,
-    });
-    let finds = find(set);
+    let set: Vec<_> = config.paths.mail_logs.iter().filter_map(MailLog::file).collect();
+    let finds = find(&set);
     tell(&finds);
     let mut answers = Answers { text, ..Answers::default() };
-    let log = finds.log.as_ref().map(|(path, _)| path.as_path()).or(set);
-    let is_set = set.is_some_and(|path| Some(path) == log);
-    let log = question("Which log does Postfix write?", &path_text(log), &|answer| {
-        let path = absolute(answer)?;
-        if place.is_staging() {
-            return Ok(());
-        }
-        log_is_there(&path).map_err(|refusal| format!("{refusal}: {}", refusal.hint))
+    let former = set.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    let log = match &finds.log {
+        Some((path, _)) if !set.contains(&path.as_path()) => path.display().to_string(),
+        _ => former.clone(),
+    };
+    let log = question("Which log does Postfix write?", &log, &|answer| {
+        let paths: Vec<_> =
+            answer.split(',').map(|it| absolute(it.trim())).collect::<Result<_, _>>()?;
+        let mut paths = paths.iter().filter(|_| !place.is_staging());
+        paths.try_for_each(|path| {
+            log_is_there(path).map_err(|refusal| format!("{refusal}: {}", refusal.hint))
+        })
     })?;
-    if !is_set || config.paths.mail_logs.len() == 1 {
-        answers.set(("paths", "mail_log"), &log, &path_text(set));
-    }
+    answers.set(("paths", "mail_log"), &log, &former);
     let email = config.report.email.join(", ");
     let new = question(
         "Who gets the daily report? (address, several with commas, - for nobody)",
@@ -78,14 +77,14 @@ pub(super) fn ask(config: &Config, text: String, place: &Place) -> Result<Answer
         config.schedules.extraction.as_deref(),
         "hourly",
     )?;
-    let folder = path_text(Some(&config.paths.working_dir));
+    let folder = config.paths.working_dir.display().to_string();
     let new = question("Where are failed logins recorded?", &folder, &|answer| {
         let path = absolute(answer)?;
-        let account = config.run_as.as_ref().map_or(USUAL_ACCOUNT, |set| set.name.as_str());
         if place.is_staging() {
             return Ok(());
         }
-        folders::check(&path, account).map_err(|refusal| format!("{refusal}: {}", refusal.hint))
+        folders::check(&path, config.account())
+            .map_err(|refusal| format!("{refusal}: {}", refusal.hint))
     })?;
     answers.set(("paths", "working_dir"), &new, &folder);
     answers.sql =
@@ -223,10 +222,6 @@ fn absolute(answer: &str) -> Result<PathBuf, String> {
     is_right
         .then(|| path.to_owned())
         .ok_or_else(|| "a path that starts with / is needed".to_owned())
-}
-
-fn path_text(path: Option<&Path>) -> String {
-    path.map(|path| path.display().to_string()).unwrap_or_default()
 }
 
 fn or_dash(text: &str) -> &str {

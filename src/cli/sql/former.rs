@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 
-use super::rows::{self, Rows};
+use super::rows::{self, Rows, cannot_read};
 use crate::position::Bookmark;
 use crate::sql::csv_rows::{CsvRows, Next, Row};
 use crate::sql::edited::{self, Doubt};
@@ -194,12 +194,4 @@ fn holders(files: Vec<Rows>, bookmark: &Bookmark) -> anyhow::Result<(Vec<Rows>, 
         }
     }
     unread.map_or(Ok((holders, later)), Err)
-}
-
-pub(super) fn cannot_read(path: &Path) -> String {
-    format!(
-        "cannot read {}\n  hint: let the user this runs as read it; or mend it, or move it away; nothing \
-         was exported",
-        path.display()
-    )
 }

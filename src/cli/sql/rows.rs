@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::former::cannot_read;
 use crate::files;
 use crate::position::Bookmark;
 use crate::source::compressed::{self, Compression};
@@ -146,4 +145,13 @@ fn sort_by_time(files: &mut Vec<Rows>) -> anyhow::Result<()> {
     timed.sort_by_key(|(time, _)| *time);
     files.extend(timed.into_iter().map(|(_, rows)| rows));
     Ok(())
+}
+
+/// Why nothing is exported.
+pub(super) fn cannot_read(path: &Path) -> String {
+    format!(
+        "cannot read {}\n  hint: let the user this runs as read it; or mend it, or move it away; nothing \
+         was exported",
+        path.display()
+    )
 }

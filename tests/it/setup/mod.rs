@@ -155,6 +155,10 @@ fn what_cannot_work_is_said_before_anything_is_changed() {
         assert_eq!(difference(&before, &room.all()), Vec::<String>::new(), "{config}");
     }
     let room = Room::default();
+    room.write("etc/maillogsentinel.conf", CONFIG);
+    let asked = [&AUTOMATED[..], &["--set", "report.emial=x"]].concat();
+    Ran::of(&mut room.command(&asked)).exits(78).says("--set report.emial=x").says("email");
+    let room = Room::default();
     set_up(&room).exits(1).says("no configuration").says("--config FILE");
 }
 

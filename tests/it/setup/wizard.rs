@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::room::{CONFIG, Room, difference};
+use super::room::{ATTACK, CONFIG, Room, difference};
 use super::{AUTOMATED, Ran};
 
 /// What is asked, in order, and a good answer.
@@ -46,6 +46,21 @@ fn eight_questions_and_a_yes_set_it_up() {
     );
     assert!(room.read("var/log/maillogsentinel/maillogsentinel.csv").contains(";bob;"));
     Ran::of(&mut room.command(&AUTOMATED)).exits(0).prints("Nothing to change");
+}
+
+#[test]
+fn two_logs_that_are_set_stay_two() {
+    let room = Room::default();
+    room.write("var/log/other.log", ATTACK);
+    room.write(
+        "etc/maillogsentinel.conf",
+        &format!("{CONFIG}[paths]\nmail_log = /var/log/mail.log, /var/log/other.log\n"),
+    );
+    let ran = typed(&room, &QUESTIONS).prints("[/var/log/mail.log, /var/log/other.log]").exits(0);
+    assert!(!ran.stdout.contains("NEVER SHOWN"), "{}", ran.stdout);
+    assert!(
+        room.read("etc/maillogsentinel.conf").contains("= /var/log/mail.log, /var/log/other.log")
+    );
 }
 
 #[test]
