@@ -19,6 +19,7 @@ import time
 
 import databases
 import inputs
+import judging
 import reporting
 import timing
 import who
@@ -30,8 +31,10 @@ from timing import Command, Wrong
 HERE = pathlib.Path(__file__).resolve().parent
 SCRATCH = pathlib.Path(
     os.environ.get("MAILLOGSENTINEL_BENCH_DIR", "/tmp/maillogsentinel-bench")).absolute()
-NEEDED_BYTES = 8 * 10**9
+NEEDED_BYTES = 12 * 10**9
 SMALL, LARGE = 200 * 10**6, 10**9
+# About a million lines.
+JOURNAL = 125 * 10**6
 
 EXIT_WRONG, EXIT_MISSED = 1, 3
 
@@ -98,6 +101,21 @@ class Benchmark:
         least = 1.2 if os.cpu_count() > 1 else None
         yield Row("rotation", "the same, cores in use", cpu[0], f"{cpu[1]}, {busy[1]:.2f} cores",
                   busy[0], f"{busy[0]:.2f} cores", least=least)
+
+    def journal(self):
+        folder, log = self.logs.journal(JOURNAL, 3, 10)
+        more = f"{NOBODY_ASKED}[journal]\ndirectory = {folder}\n"
+        journalctl = ["journalctl", "-q", "--no-pager", "-D", folder]
+        ours, cat, export = self.in_turn(
+            self.sentinel.first_run("journal", log, more=more),
+            Command("journalctl -o cat", [*journalctl, "-o", "cat"], check=expect_status),
+            Command("journalctl -o export", [*journalctl, "-o", "export"], check=expect_status))
+        what = f"{log.lines:,} entries, 3 % failures"
+        yield compared("journal", what, ours, "journalctl -o cat", cat, goal=1.3)
+        yield compared("journal", what, ours, "journalctl -o export", export)
+        self.stopwatch.run(self.sentinel.first_run("journal", log, more=more))
+        later = self.stopwatch.in_turn([self.sentinel.later_run("journal", log)], self.rounds * 3)[0]
+        yield Row("journal", "nothing new in it", milliseconds(later), "", later.median() * 1e3, "")
 
     def idle(self):
         cases = [("after 1 GB", self.logs.mixed(LARGE, 3, 10)),
@@ -178,6 +196,48 @@ class Benchmark:
             yield row
             yield memory("report", f"5,000 of {what}, as HTML", ours, 64)
 
+    def judge(self):
+        """What an hour means after a year of 10 million failures, and what is asked then."""
+        log, hour = judging.log(built_tool("make_year"), SCRATCH / "logs" / "year")
+        more = judging.databases(SCRATCH / "logs" / "places")
+        sentinel = Sentinel(self.sentinel.binary, SCRATCH)
+        first = sentinel.first_run("judge", log, more=more)
+        first = dataclasses.replace(first, arguments=[*first.arguments, "--set", "general.log_level=DEBUG"])
+        [whole] = self.stopwatch.in_turn([first], 1, warm_up=False)
+        what = f"{log.failures:,} failures from nothing, with judging"
+        yield Row("judge", what, milliseconds(whole), "", whole.median(), f"{whole.median():.0f} s")
+        yield memory("judge", what, whole, 100)
+        folder, kept = sentinel.folder("judge"), SCRATCH / "run" / "judge.kept"
+        progress("making a year of it ...")
+        counts = judging.fill(folder / "state" / "maillogsentinel.db")
+        progress(", ".join(f"{count:,} rows in {table}" for table, count in counts.items()))
+        judging.copied(folder, kept)
+        with open(log.path, "ab") as out:
+            out.write(hour)
+        taken = []
+
+        def check(run):
+            expect_status(run)
+            taken.append(judging.milliseconds(folder / "working" / "maillogsentinel.log"))
+
+        later = dataclasses.replace(first, prepare=lambda: judging.copied(kept, folder), check=check)
+        [ours] = self.stopwatch.in_turn([later], self.rounds)
+        what = f"the next {judging.HOURLY:,}"
+        yield Row("judge", what, milliseconds(ours), "", ours.median() * 1e3, "")
+        taken = sorted(taken[-self.rounds:])
+        median = taken[len(taken) // 2]
+        yield Row("judge", f"{what}: judging", f"{median} ms ({taken[0]}-{taken[-1]})", "", median, "", 100)
+        yield memory("judge", what, ours, 100)
+        account, address = judging.asked(folder / "state" / "maillogsentinel.db")
+        for words in [["campaigns"], ["campaigns", "1"], ["account", account], ["findings"],
+                      ["why", address]]:
+            command = Command("maillogsentinel", [*first.arguments, *words],
+                              check=lambda run: expect_status(run, (0, 1)))
+            [ours] = self.stopwatch.in_turn([command], self.rounds)
+            what = " ".join(words)
+            yield Row("judge", what, milliseconds(ours), "", ours.median(), f"{ours.median():.3f} s", 0.2)
+            yield memory("judge", what, ours, 100)
+
     def sql(self):
         """A million rows to a file, and from there into three databases, beside their own clients."""
         folder = SCRATCH / "run" / "sql"
@@ -236,7 +296,7 @@ class Benchmark:
                   factor, f"Python {factor:.0f} x rg")
 
 
-SECTIONS = ["mix", "sparse", "gz", "rotation", "idle", "memory", "who", "report", "sql", "others"]
+SECTIONS = ["mix", "sparse", "gz", "rotation", "journal", "idle", "memory", "who", "report", "judge", "sql", "others"]
 
 
 def options():

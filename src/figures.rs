@@ -1,5 +1,7 @@
 //! The nouns of a report: what the store knows of one day, in numbers.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -18,6 +20,8 @@ pub struct Figures {
     pub imported: u64,
     /// Different addresses they came from.
     pub addresses: u64,
+    /// The address that most of them came from, and how many.
+    pub busiest_address: Option<(IpAddr, u64)>,
     /// Different user names they tried; names that are not known do not count.
     pub accounts: u64,
     /// Different networks (AS) the addresses are in; unknown ones do not count.
@@ -97,6 +101,26 @@ pub struct Coverage {
     pub last_line: Option<Timestamp>,
 }
 
+/// Whether so many of all failures from one address mean that it stands for others: a proxy, a gateway
+/// or a container's bridge, which has an address of the machine's own networks, or the machine's `own`.
+pub fn hides_clients(address: IpAddr, count: u64, all: u64, own: Option<IpAddr>) -> bool {
+    // Fewer than that may well be one forgotten printer.
+    let nearly_all = all >= 20 && count.saturating_mul(10) >= all.saturating_mul(9);
+    nearly_all && (is_internal(address) || own == Some(address))
+}
+
+/// Whether nobody out on the Internet can have this address.
+fn is_internal(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            // 100.64.0.0/10, shared by a provider's clients (RFC 6598).
+            let is_shared = v4.to_bits() >> 22 == Ipv4Addr::new(100, 64, 0, 0).to_bits() >> 22;
+            v4.is_loopback() || v4.is_private() || v4.is_link_local() || is_shared
+        }
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
 /// The median of `counts`, times 100; `None` of fewer than three, which say nothing of what is usual.
 pub fn median_hundredths(mut counts: Vec<u64>) -> Option<u64> {
     counts.sort_unstable();
@@ -104,4 +128,27 @@ pub fn median_hundredths(mut counts: Vec<u64>) -> Option<u64> {
     let upper = *counts.get(middle).filter(|_| counts.len() >= 3)?;
     let lower = if counts.len() % 2 == 1 { upper } else { *counts.get(middle - 1)? };
     Some(lower.saturating_add(upper).saturating_mul(50))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_of_our_own_networks_that_nearly_all_come_from_hides_others() {
+        let hides = |address: &str, count, all| {
+            let own = Some("198.51.100.1".parse().unwrap());
+            hides_clients(address.parse().unwrap(), count, all, own)
+        };
+        for gateway in
+            ["172.17.0.1", "10.1.2.3", "127.0.0.1", "100.127.1.1", "fd00::1", "::1", "198.51.100.1"]
+        {
+            assert!(hides(gateway, 90, 100), "{gateway}");
+            assert!(!hides(gateway, 89, 100), "{gateway}");
+            assert!(!hides(gateway, 19, 19), "{gateway}");
+        }
+        for attacker in ["203.0.113.9", "100.128.0.1", "2001:db8::1"] {
+            assert!(!hides(attacker, 100, 100), "{attacker}");
+        }
+    }
 }

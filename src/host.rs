@@ -1,9 +1,11 @@
 //! The outside world as one struct, built once in `main` and passed down, so that tests choose it.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -32,6 +34,9 @@ pub struct Host {
     pub credentials: Option<PathBuf>,
     /// Who asked for this by sudo(8), if it was.
     pub sudo_user: Option<String>,
+    /// Where systemd listens for this process (`sd_notify(3)`), if it does, and how long it may be silent
+    /// (`sd_watchdog_enabled(3)`), if not for ever.
+    pub notify: Option<(OsString, Option<Duration>)>,
     /// Set by SIGTERM and SIGINT: finish within a second.
     pub stop: Arc<AtomicBool>,
     /// Whether those signals end the process at once instead, for there is nothing to finish.
@@ -44,6 +49,13 @@ fn zone() -> TimeZone {
     let rules = std::env::var_os("TZ").is_none().then(|| std::fs::read("/etc/localtime").ok());
     let local = rules.flatten().and_then(|rules| TimeZone::tzif("Local", &rules).ok());
     local.unwrap_or_else(TimeZone::system)
+}
+
+/// How long systemd lets this process be silent.
+fn watchdog() -> Option<Duration> {
+    let number = |name| std::env::var_os(name)?.to_str()?.parse::<u64>().ok();
+    let ours = number("WATCHDOG_PID").is_none_or(|it| it == u64::from(std::process::id()));
+    number("WATCHDOG_USEC").filter(|_| ours).map(Duration::from_micros)
 }
 
 /// The first name in `hosts` that is `name` with a domain.
@@ -70,6 +82,7 @@ impl Host {
             sudo_user: std::env::var_os("SUDO_USER")
                 .and_then(|name| name.into_string().ok())
                 .filter(|name| !name.is_empty()),
+            notify: std::env::var_os("NOTIFY_SOCKET").map(|socket| (socket, watchdog())),
             stop: Arc::default(),
             dies_at_once: Arc::new(AtomicBool::new(true)),
         }

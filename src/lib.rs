@@ -7,11 +7,17 @@ pub mod cli;
 pub mod config;
 pub mod exit;
 pub mod pipeline;
+pub mod judge;
 pub mod doctor;
 pub mod manual;
 pub mod setup;
 
 pub mod event;
+pub mod logins;
+pub mod user_name;
+pub mod campaign;
+pub mod finding;
+pub mod meaning;
 pub mod figures;
 pub mod origin;
 pub mod position;
@@ -27,6 +33,7 @@ pub mod enrich;
 pub mod store;
 pub mod sql;
 pub mod report;
+pub mod alert;
 pub mod anonymize;
 
 pub mod oplog;

@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -153,6 +153,7 @@ impl RotatingFile {
     }
 
     fn write(&mut self, line: &str) -> io::Result<()> {
+        self.keep_up()?;
         let full = self.most > 0 && self.size > 0 && self.size + line.len() as u64 > self.most;
         // Without backups the file would be emptied; like Python, it is left to grow.
         if full && self.backups > 0 {
@@ -160,6 +161,17 @@ impl RotatingFile {
         }
         self.file.write_all(line.as_bytes())?;
         self.size += line.len() as u64;
+        Ok(())
+    }
+
+    /// Another process may have written to it, or rotated it, since the last line.
+    fn keep_up(&mut self) -> io::Result<()> {
+        let there = std::fs::metadata(&self.path);
+        let own = self.file.metadata()?;
+        if !there.is_ok_and(|there| (there.dev(), there.ino()) == (own.dev(), own.ino())) {
+            self.file = append(&self.path)?;
+        }
+        self.size = self.file.metadata()?.len();
         Ok(())
     }
 
@@ -189,6 +201,27 @@ fn append(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_processes_share_a_log_and_its_rotations() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.log");
+        let settings = General {
+            log_level: LevelFilter::Info,
+            log_file: Some(path.clone()),
+            log_file_max_bytes: 20,
+            log_file_backup_count: 2,
+        };
+        let mut logs = [(); 2].map(|()| RotatingFile::open(&path, &settings).unwrap());
+        for (log, line) in [(0, "one 67890\n"), (1, "two 67890\n"), (0, "three\n"), (1, "four\n")] {
+            logs[log].write(line).unwrap();
+        }
+        let read = |end: &str| std::fs::read_to_string(format!("{}{end}", path.display())).unwrap();
+        assert_eq!(
+            (read(""), read(".1")),
+            ("three\nfour\n".into(), "one 67890\ntwo 67890\n".into())
+        );
+    }
 
     #[test]
     fn a_full_log_is_rotated_and_the_oldest_backup_goes() {

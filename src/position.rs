@@ -88,6 +88,36 @@ pub struct Progress {
     pub last_time: Option<Timestamp>,
     /// The processes whose last line says that they cannot reach the auth service.
     pub outage: Vec<Box<[u8]>>,
+    /// Attempts whose user may belong to a line that follows, as `parse` has written them.
+    pub names: Vec<u8>,
+    /// The last entry that is done with, if it is a journal that was read and no file.
+    pub entry: Option<JournalEntry>,
+}
+
+/// An entry of a systemd journal, and its place among the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JournalEntry {
+    /// What `journalctl --cursor` takes; `sd_journal_get_cursor(3)`.
+    pub cursor: String,
+    /// The boot in which it was received.
+    pub boot: String,
+    /// When, in microseconds of that boot's `CLOCK_MONOTONIC`.
+    pub monotonic_us: u64,
+    /// When, in microseconds since 1970, by a clock that may have been set since.
+    pub realtime_us: u64,
+}
+
+impl JournalEntry {
+    /// Whether it was received in the same boot as `other`, and not after it: whatever was done to
+    /// the clock since, and to the files, whose entries may have got new numbers.
+    pub fn is_up_to(&self, other: &Self) -> bool {
+        self.boot == other.boot && self.monotonic_us <= other.monotonic_us
+    }
+
+    /// When it was received.
+    pub fn time(&self) -> Option<Timestamp> {
+        Timestamp::from_microsecond(self.realtime_us.try_into().ok()?).ok()
+    }
 }
 
 /// A place in a CSV: everything before it was exported.

@@ -94,9 +94,15 @@ impl fmt::Debug for Untrusted {
     }
 }
 
-/// Line and paragraph separators, bidirectional controls, zero-width characters, the BOM.
+/// Line and paragraph separators, bidirectional controls, and what nobody sees: Unicode's
+/// `Default_Ignorable_Code_Point`, by which one name looks like another.
 fn steers_text(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    let is_unseen = matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
+    is_unseen
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}')
 }
 
 fn escape(bytes: &[u8], hide: impl Fn(char) -> bool) -> Cow<'_, str> {

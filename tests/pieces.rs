@@ -67,7 +67,8 @@ fn recorded(parts: &[Vec<u8>], host: &Host) -> Recorded {
     let settings = ["mail_log", "working_dir", "state_dir"]
         .map(|key| format!("paths.{key}={path}/{key}"))
         .into_iter()
-        .chain(["general.log_file=", "dns.enabled=false"].map(str::to_owned));
+        .chain(["general.log_file=", "dns.enabled=false"].map(str::to_owned))
+        .chain(["detect.services=postfix, dovecot".to_owned()]);
     let settings: Vec<_> = settings.collect();
     let config = config::load(Some(Path::new("/dev/null")), &settings).0.unwrap();
     let (mut said, mut failures) = (Vec::new(), 0);
@@ -84,8 +85,8 @@ fn recorded(parts: &[Vec<u8>], host: &Host) -> Recorded {
         "SELECT * FROM failure",
         "SELECT * FROM manner",
         "SELECT * FROM login",
-        "SELECT offset, lines, head_length, head, tail_length, tail, unfinished, last_time, outage \
-         FROM generation",
+        "SELECT offset, lines, head_length, head, tail_length, tail, unfinished, last_time, outage, \
+         names FROM generation",
     ];
     let rows = rows.iter().flat_map(|sql| query(&store, sql)).collect();
     let csv = fs::read_to_string(folder.path().join("working_dir/maillogsentinel.csv")).unwrap();
@@ -103,6 +104,9 @@ fn query(store: &Connection, sql: &str) -> Vec<Vec<Value>> {
 fn log(rng: &mut Rng) -> Vec<Vec<u8>> {
     let steady = rng.bool();
     let rfc3339 = rng.bool();
+    // From some line on, an old Postfix writes, whose users come from lines before.
+    let nameless_in = if rng.bool() { rng.usize(1..20_000) } else { usize::MAX };
+    let mut lines = 0;
     let mut clock = Timestamp::now() - (24 * rng.i64(2..900)).hours();
     let end = Timestamp::now() - 1.hour();
     let mut part = || {
@@ -114,11 +118,31 @@ fn log(rng: &mut Rng) -> Vec<Vec<u8>> {
             }
             clock = clock.min(end);
             let other_format = !steady && rng.u16(..500) == 0;
+            lines += 1;
+            if lines > nameless_in && rng.u8(..4) == 0 {
+                nameless(rng, (clock, rfc3339), &mut text);
+            }
             line(rng, (clock, rfc3339 != other_format), steady, &mut text);
         }
         text
     };
     vec![part(), part()]
+}
+
+/// An attempt as the auth service and an old Postfix tell it; now and then one of them does not.
+fn nameless(rng: &mut Rng, (time, rfc3339): (Timestamp, bool), text: &mut Vec<u8>) {
+    let format = if rfc3339 { "%Y-%m-%dT%H:%M:%S.123456+00:00" } else { "%b %e %H:%M:%S" };
+    let stamp = time.to_zoned(TimeZone::UTC).strftime(format);
+    let (ip, user) = (rng.u8(..20), rng.u8(..3));
+    if rng.u8(..20) > 0 {
+        let asked =
+            format!("{stamp} mx1 dovecot: auth: pam(u{user},198.51.100.{ip}): unknown user\n");
+        text.extend(asked.into_bytes());
+    }
+    if rng.u8(..20) > 0 {
+        let refused = format!("warning: x[198.51.100.{ip}]: SASL LOGIN authentication failed: ");
+        text.extend(format!("{stamp} mx1 postfix/smtpd[9]: {refused}\n").into_bytes());
+    }
 }
 
 fn line(rng: &mut Rng, (time, rfc3339): (Timestamp, bool), steady: bool, text: &mut Vec<u8>) {
@@ -129,7 +153,12 @@ fn line(rng: &mut Rng, (time, rfc3339): (Timestamp, bool), steady: bool, text: &
     let message = match rng.u16(..if steady { 400 } else { 430 }) {
         0..200 => format!("warning: x[{ip}]: SASL LOGIN authentication failed: no, sasl_username=u{pid}"),
         200..300 => format!("A{pid}: client=x[{ip}], sasl_method=PLAIN, sasl_username=user{pid}"),
-        300..400 => format!("connect from x[{ip}]"),
+        300..390 => format!("connect from x[{ip}]"),
+        390..400 => {
+            let end = "imap-login: Disconnected (auth failed, 2 attempts in 2 secs): user=<u>";
+            let line = format!("{stamp} mx1 dovecot: {end}, rip={ip}, lip=192.0.2.1, session=<x>\n");
+            return text.extend(line.into_bytes());
+        }
         400..405 => format!("warning: x[{ip}]: SASL what is this, sasl_username=u"),
         405..410 => {
             "warning: SASL: Connect to Dovecot auth socket 'private/auth' failed: Connection refused"

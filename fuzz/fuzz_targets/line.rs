@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
-use maillogsentinel::event::{Failure, Findings};
+use maillogsentinel::event::{Failure, Findings, Services};
 use maillogsentinel::parse::postfix::{self, Attempt, Message};
 use maillogsentinel::parse::rule::Rule;
 use maillogsentinel::parse::syslog::{self, Header};
@@ -98,7 +98,19 @@ fn is_failure(text: &[u8]) -> bool {
     read().unwrap_or(false)
 }
 
+/// What Dovecot says of a session; `rip=` of the client's own comes before the true one.
+fn check_dovecots(line: &[u8], attempt: &Attempt<'_>) {
+    check_parts(line, attempt);
+    assert!(is_in(line, attempt.protocol) && attempt.times > 0);
+    let written = [b", rip=", attempt.written_address].concat();
+    assert!(line.windows(written.len()).any(|words| words == written));
+    assert!(parse::looks_like_login(line));
+}
+
 fn check_refused(line: &[u8], header: &Header<'_>, attempt: &Attempt<'_>) {
+    if attempt.rule.is_dovecots() {
+        return check_dovecots(line, attempt);
+    }
     check_parts(line, attempt);
     let text = header.message.strip_prefix(b"warning: ").expect("a failure is a warning");
     assert_eq!(attempt.address, first_bracket(text));
@@ -118,6 +130,9 @@ fn check_refused(line: &[u8], header: &Header<'_>, attempt: &Attempt<'_>) {
 }
 
 fn check_accepted(line: &[u8], header: &Header<'_>, attempt: &Attempt<'_>) {
+    if attempt.rule.is_dovecots() {
+        return check_dovecots(line, attempt);
+    }
     check_parts(line, attempt);
     let at = header.message.iter().position(|b| *b == b'=').expect("client=");
     assert_eq!(attempt.address, first_bracket(&header.message[at..]));
@@ -185,6 +200,7 @@ fn scan(blocks: &[&[u8]]) -> (Findings, Option<Stop>) {
     let modified = Timestamp::from_second(1_800_000_000).expect("a time in 2027");
     let chronology = Chronology::new(TimeZone::UTC, modified, None, 0);
     let mut scanner = Scanner::new(chronology, Outage::default(), ("here", 0));
+    scanner.count_services(Services { postfix: true, dovecot: true });
     let mut found = Findings::default();
     let (mut position, mut stopped) = (0, None);
     for block in blocks {
@@ -208,7 +224,7 @@ fn known(failure: &Failure) -> Known {
 /// Compares what a scan found with what each line says by itself.
 fn compare(block: &[u8], found: &Findings) {
     let (mut failures, mut logins, mut puzzles) = (Vec::new(), 0, 0);
-    let mut outage = false;
+    let (mut outage, mut nameless) = (false, Vec::new());
     for (start, line) in lines(block) {
         let reading = parse::read(line);
         if !parse::looks_like_login(line) {
@@ -219,12 +235,21 @@ fn compare(block: &[u8], found: &Findings) {
             continue;
         };
         match message {
-            Message::Refused(attempt) => failures.push(expected(start as u64, &header, &attempt)),
+            Message::Refused(attempt) => {
+                nameless.extend(attempt.is_nameless.then_some(start as u64));
+                failures.push(expected(start as u64, &header, &attempt));
+            }
             Message::Accepted(_) => logins += 1,
             Message::Unrelated(rule) => outage |= rule == Rule::AuthServiceDown,
         }
     }
-    let scanned: Vec<_> = found.failures.iter().map(known).collect();
+    // A user that the line does not name may come from another one.
+    let named = |failure: &Failure| {
+        let mut known = known(failure);
+        known.2 = known.2.filter(|_| !nameless.contains(&failure.position));
+        known
+    };
+    let scanned: Vec<_> = found.failures.iter().map(named).collect();
     let logged_in = found.logins.total();
     // While the auth service is down some failures are none, and a date far in the future has no
     // place in a file of today; but nothing is made up, and nothing is left out in silence.
@@ -241,9 +266,11 @@ fn expected(start: u64, header: &Header<'_>, attempt: &Attempt<'_>) -> Known {
     let host = if matches!(header.host, b"" | b"-") { b"here" } else { header.host };
     let service = header.program.strip_suffix(b"/smtpd").unwrap_or(header.program);
     // What is the same for many failures is kept up to a length that no server's own words have.
+    let dovecots = [b"dovecot/", attempt.protocol].concat();
+    let service = if attempt.protocol.is_empty() { service } else { &dovecots };
     let manner = [host, service, attempt.mechanism, attempt.reason];
     let manner = manner.map(|part| part.get(..512).unwrap_or(part).into());
-    ((start, header.times), attempt.address, attempt.user.map(Into::into), manner)
+    ((start, header.times.saturating_mul(attempt.times)), attempt.address, attempt.user.map(Into::into), manner)
 }
 
 /// Whether `part` is a slice of `line`; an empty one may be anywhere.

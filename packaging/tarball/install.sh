@@ -24,14 +24,15 @@ case ${1:-} in
 	*) fail "there is no option $1" "./install.sh, or ./install.sh --uninstall" ;;
 esac
 
+# Empty for a program that is linked statically.
 needed=$(cat "$here/glibc")
 if [ -n "$needed" ]; then
 	system=$(getconf GNU_LIBC_VERSION 2>/dev/null | sed 's/^glibc //')
 	[ -n "$system" ] || fail "this system has no glibc, and the program needs glibc $needed or later" \
-		"build it here: cargo build --release"
+		"take the archive that has static in its name, or build it here: cargo build --release"
 	least=$(printf '%s\n%s\n' "$needed" "$system" | sort -V | head -n 1)
 	[ "$least" = "$needed" ] || fail "the program needs glibc $needed or later, and this system has $system" \
-		"Debian 12 has 2.36, Ubuntu 24.04 2.39; or build it here: cargo build --release"
+		"take the archive that has static in its name, or build it here: cargo build --release"
 fi
 version=$("$here/maillogsentinel" --version) ||
 	fail "the program does not run here ($(uname -m))" "take the archive for this architecture, or build it here: cargo build --release"

@@ -13,12 +13,16 @@ use super::args;
 use crate::event::Findings;
 use crate::exit::Status;
 use crate::host::Host;
+use crate::parse::container;
+use crate::parse::names::Names;
 use crate::parse::postfix::{Attempt, Message};
 use crate::parse::rule::{Rule, Verdict};
-use crate::parse::syslog::Header;
+use crate::parse::syslog::{Header, Layout};
 use crate::parse::time::YEARS;
 use crate::parse::time::{Chronology, Stamp};
-use crate::parse::{Outage, Reading, Scanner, Stop, looks_like_login, read};
+use crate::parse::{
+    Outage, Reading, Scanner, Stop, looks_like_login, read, unpacked, without_password,
+};
 use crate::source::block::{Blocks, Edges, LastLine};
 use crate::source::{compressed, file};
 use crate::untrusted::for_terminal;
@@ -95,10 +99,13 @@ struct Explainer<'a> {
     missed_only: bool,
     times: Chronology,
     outage: Outage,
+    names: Names,
     lines: u64,
     failures: u64,
+    failure_lines: u64,
     logins: u64,
     puzzles: u64,
+    is_split: bool,
 }
 
 impl<'a> Explainer<'a> {
@@ -112,10 +119,13 @@ impl<'a> Explainer<'a> {
             missed_only,
             times,
             outage,
+            names: Names::default(),
             lines: 0,
             failures: 0,
+            failure_lines: 0,
             logins: 0,
             puzzles: 0,
+            is_split: false,
         }
     }
 
@@ -145,6 +155,12 @@ impl<'a> Explainer<'a> {
 
     fn line(&mut self, line: &[u8], out: &mut impl Write) -> io::Result<()> {
         self.lines += 1;
+        let goes_on = std::mem::replace(&mut self.is_split, container::is_split(line));
+        if goes_on && container::is_wrapped(line) {
+            return self.unrelated("the rest of a line that a container runtime has split", out);
+        }
+        // Columns are those of the line in an object of Docker's.
+        let line = &*unpacked(line);
         let puzzle = |rest: &[u8], expected: &str, rule: &str| {
             let column = column_of(line, rest);
             format!("{rule} stops at column {column}: expected {expected}")
@@ -165,7 +181,7 @@ impl<'a> Explainer<'a> {
             }
         };
         self.puzzles += 1;
-        let (place, line) = (self.place(), clip(line));
+        let (place, line) = (self.place(), clip(without_password(line)));
         writeln!(out, "{place}{ODD}MISSED{ODD:#}    looks like a login; {because}\n  {line}")
     }
 
@@ -177,8 +193,14 @@ impl<'a> Explainer<'a> {
         out: &mut impl Write,
     ) -> io::Result<()> {
         let time = self.times.resolve(header.stamp.0);
+        let unreached = rule == Rule::AuthServiceUnreached;
+        let join = |time| self.names.join(header, message, time);
+        let joined = time.filter(|_| !unreached).and_then(join);
         match rule.verdict() {
-            Verdict::Failure => self.failures += u64::from(header.times),
+            Verdict::Failure => {
+                self.failures += attempts(header, message);
+                self.failure_lines += 1;
+            }
             Verdict::Login => self.logins += 1,
             Verdict::Unrelated => {
                 return self.unrelated(&format!("{}: {}", rule.name(), rule.reason()), out);
@@ -193,13 +215,15 @@ impl<'a> Explainer<'a> {
         let stamp = describe_stamp(header, time, self.host);
         let field = |name, part, note: &str| field(line, name, part, note);
         writeln!(out, "{}", field("time", header.stamp.1, &stamp))?;
-        writeln!(out, "{}", field("host", header.host, ""))?;
-        writeln!(out, "{}", field("program", header.program, &service(header)))?;
+        if header.layout != Layout::Dovecot {
+            writeln!(out, "{}", field("host", header.host, ""))?;
+            writeln!(out, "{}", field("program", header.program, &service(header)))?;
+        }
         if header.times > 1 {
             writeln!(out, "  repeated             {} times, summed up by rsyslog", header.times)?;
         }
         if let Message::Refused(attempt) | Message::Accepted(attempt) = message {
-            for text in attempt_fields(line, attempt) {
+            for text in attempt_fields(line, attempt, joined.as_deref()) {
                 writeln!(out, "{text}")?;
             }
         }
@@ -225,11 +249,11 @@ impl<'a> Explainer<'a> {
             return Ok(());
         }
         let Self { lines, failures, logins, puzzles, .. } = self;
-        let unrelated = lines.saturating_sub(failures + logins + puzzles);
+        let unrelated = lines.saturating_sub(self.failure_lines + logins + puzzles);
         writeln!(
             out,
-            "{}: {lines} lines: {failures} failed logins, {logins} messages of users who logged \
-             in, {unrelated} unrelated, {puzzles} that look like logins but match no rule",
+            "{}: {lines} lines: {failures} failed logins, {logins} logins and messages of users who \
+             logged in, {unrelated} unrelated, {puzzles} that look like logins but match no rule",
             for_terminal(self.name.as_bytes())
         )
     }
@@ -258,23 +282,41 @@ fn shown(verdict: Verdict) -> (Style, &'static str) {
     }
 }
 
-fn attempt_fields(line: &[u8], attempt: &Attempt<'_>) -> Vec<String> {
+/// How many attempts a line tells of.
+fn attempts(header: &Header<'_>, message: &Message<'_>) -> u64 {
+    match message {
+        Message::Refused(attempt) => u64::from(header.times) * u64::from(attempt.times),
+        _ => u64::from(header.times),
+    }
+}
+
+fn attempt_fields(line: &[u8], attempt: &Attempt<'_>, joined: Option<&[u8]>) -> Vec<String> {
     let field = |name, part, note: &str| field(line, name, part, note);
     let recorded_as = match attempt.address.to_string() {
         same if same.as_bytes() == attempt.written_address => String::new(),
         address => format!("recorded as {address}"),
     };
-    let mut fields = vec![
-        field("name", attempt.client, "by reverse DNS; not used"),
-        field("address", attempt.written_address, &recorded_as),
-        field("mechanism", attempt.mechanism, "as the client typed it"),
-    ];
-    if attempt.rule != Rule::LoggedIn {
+    let mut fields = Vec::new();
+    if attempt.protocol.is_empty() {
+        fields.push(field("name", attempt.client, "by reverse DNS; not used"));
+    } else {
+        fields.push(field("protocol", attempt.protocol, ""));
+    }
+    fields.push(field("address", attempt.written_address, &recorded_as));
+    fields.push(field("mechanism", attempt.mechanism, "as the client typed it"));
+    if !matches!(attempt.rule, Rule::LoggedIn | Rule::DovecotLoggedIn) {
         fields.push(field("reason", attempt.reason, "the server's words"));
     }
-    fields.push(match attempt.user {
-        Some(user) => field("user", user, if user.is_empty() { "empty" } else { "" }),
-        None => "  user       -  not in this line; recorded as null".to_owned(),
+    if attempt.times > 1 {
+        fields.push(format!("  attempts             {}, recorded as so many rows", attempt.times));
+    }
+    fields.push(match (attempt.user, joined) {
+        (Some(user), _) => field("user", user, if user.is_empty() { "empty" } else { "" }),
+        (None, Some(user)) => {
+            let note = "joined from a line of Dovecot's auth service before";
+            format!("  user               -  {}  {DIM}{note}{DIM:#}", clip(user))
+        }
+        (None, None) => "  user       -  not in this line; recorded as null".to_owned(),
     });
     fields
 }
@@ -317,6 +359,9 @@ fn describe_stamp(header: &Header<'_>, time: Option<Timestamp>, host: &Host) -> 
 
 fn service(header: &Header<'_>) -> String {
     let service = header.program.strip_suffix(b"/smtpd").unwrap_or(header.program);
-    let process = for_terminal(header.process);
-    format!("service {}, process {process}", for_terminal(service))
+    let service = format!("service {}", for_terminal(service));
+    match header.process {
+        [] => service,
+        process => format!("{service}, process {}", for_terminal(process)),
+    }
 }

@@ -8,7 +8,7 @@ use log::LevelFilter;
 
 use super::args::Args;
 use super::progress::Bar;
-use super::{report, service_user};
+use super::{alert, report, service_user};
 use crate::account;
 use crate::config::{Config, Note};
 use crate::exit::Status;
@@ -22,19 +22,15 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
     let started = std::time::Instant::now();
     let mut bar = Bar::new(!args.no_progress && args.quiet == 0);
     let log_failed = start_log(host, args, config, &bar);
-    log::info!("=== Start of MailLogSentinel v{} ===", env!("CARGO_PKG_VERSION"));
-    for note in odd {
-        log::warn!("{note}");
-    }
-    if config.detect.dovecot {
-        log::warn!("Dovecot's own logins are not read yet in this version; Postfix's are");
-    }
+    greet(odd);
     host.dies_at_once.store(false, Ordering::Relaxed);
     let done = pipeline::run(host, config, &mut bar);
     bar.clear();
     let status = match done {
         Ok(summary) => {
             let status = finish(&summary, args, started.elapsed());
+            let alerted = summary.interrupted || alert::send_due(host, config);
+            let status = if alerted { status } else { Status::Failed };
             if mail(&summary, host, config) { status } else { Status::Failed }
         }
         Err(error) => refuse(&error),
@@ -42,6 +38,14 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
     log::info!("=== End of MailLogSentinel execution ===");
     let log_failed = log_failed.load(Ordering::Relaxed);
     if log_failed && status == Status::Done { Status::Failed } else { status }
+}
+
+/// Says that a run starts, and what is odd about its configuration.
+pub(super) fn greet(odd: &[Note]) {
+    log::info!("=== Start of MailLogSentinel v{} ===", env!("CARGO_PKG_VERSION"));
+    for note in odd {
+        log::warn!("{note}");
+    }
 }
 
 /// Mails what is to be mailed after a run; whether that went well.
@@ -123,6 +127,15 @@ fn in_words(summary: &Summary, took: std::time::Duration) -> String {
 }
 
 pub(super) fn refuse(error: &RunError) -> Status {
+    log::error!("{}", in_full(error));
+    match error {
+        RunError::Store(StoreError::Locked { .. }) => Status::TryLater,
+        _ => Status::Failed,
+    }
+}
+
+/// Why a run could not be done, and what to do about it.
+pub(super) fn in_full(error: &RunError) -> String {
     let hint = match error {
         RunError::Store(error) => error.hint(),
         RunError::Folder { source, .. } if source.kind() == ErrorKind::StorageFull => {
@@ -137,9 +150,5 @@ pub(super) fn refuse(error: &RunError) -> Status {
             account::folder_cure(path).as_deref().unwrap_or("create it for the user this runs as")
         )),
     };
-    log::error!("{error}{}", hint.map_or(String::new(), |hint| format!("\n  hint: {hint}")));
-    match error {
-        RunError::Store(StoreError::Locked { .. }) => Status::TryLater,
-        _ => Status::Failed,
-    }
+    format!("{error}{}", hint.map_or(String::new(), |hint| format!("\n  hint: {hint}")))
 }

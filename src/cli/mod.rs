@@ -1,13 +1,16 @@
 //! What people type, and what they read back: one file for each command.
 
+mod alert;
 mod anonymize;
 pub mod args;
 mod archive;
 mod doctor;
 mod explain;
 mod extract;
+mod follow;
 mod ipinfo;
 mod manual;
+mod meaning;
 mod progress;
 mod report;
 mod service_user;
@@ -16,6 +19,7 @@ mod sql;
 mod update;
 mod version;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
@@ -30,15 +34,12 @@ use crate::untrusted::for_terminal;
 use args::{Args, Command};
 
 /// Runs the command line `words`, the program's name first.
-pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> Status {
-    let args = match Args::try_parse_from(words) {
-        Ok(args) => args,
+pub fn run(host: &Host, words: impl IntoIterator<Item = OsString>) -> Status {
+    let words: Vec<_> = words.into_iter().collect();
+    let args = match Args::try_parse_from(&words) {
+        Ok(args) => Args { set: settings(&words), ..args },
         Err(error) => {
-            let _ = error.print();
-            return match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Status::Done,
-                _ => Status::Usage,
-            };
+            return mistyped(&error);
         }
     };
     args.color.write_global();
@@ -72,6 +73,11 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
                 }
             })
         }
+        // All others tell what was judged.
+        Some(_) => {
+            let loaded = config::load(args.config.as_deref(), &args.set);
+            as_service_user(loaded, |config, odd| meaning::run(host, &args, (config, odd)))
+        }
         _ if args.sql_export || args.sql_import => {
             let loaded = config::load(args.config.as_deref(), &args.set);
             as_service_user(loaded, |config, odd| sql::run(host, &args, (config, odd)))
@@ -80,6 +86,10 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
         _ if args.reset || args.purge => {
             let loaded = config::load(args.config.as_deref(), &args.set);
             with_config(loaded, |config, odd| archive::run(host, &args, (config, odd)))
+        }
+        _ if args.follow => {
+            let loaded = config::load(args.config.as_deref(), &args.set);
+            as_service_user(loaded, |config, odd| follow::run(host, &args, (config, odd)))
         }
         _ if args.report => {
             let loaded = config::load(args.config.as_deref(), &args.set);
@@ -90,6 +100,35 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = std::ffi::OsString>) -> 
             as_service_user(loaded, |config, odd| extract::run(host, &args, (config, odd)))
         }
     }
+}
+
+/// Says what is wrong with the command line, or what was asked of it.
+fn mistyped(error: &clap::Error) -> Status {
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Status::Done,
+        ErrorKind::InvalidSubcommand => say(
+            "hint",
+            "to look into a log: maillogsentinel explain FILE; to record it: maillogsentinel --set \
+             paths.mail_log=FILE",
+        ),
+        _ => {}
+    }
+    Status::Usage
+}
+
+/// All values of `--set`. clap keeps those before a subcommand or those after it, not both.
+fn settings(words: &[OsString]) -> Vec<String> {
+    let mut words = words.iter().map(|word| word.to_string_lossy());
+    let mut settings = Vec::new();
+    while let Some(word) = words.next().filter(|word| word != "--") {
+        match word.strip_prefix("--set=") {
+            Some(setting) => settings.push(setting.to_owned()),
+            None if word == "--set" => settings.extend(words.next().map(Into::into)),
+            None => {}
+        }
+    }
+    settings
 }
 
 /// Goes on with the configuration and what is odd about it, if it is usable.

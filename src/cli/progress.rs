@@ -18,7 +18,7 @@ const READING: &str =
 const WAITING: &str = "{spinner} {msg}";
 
 /// A run that is over by then needs no bar.
-const DUE: Duration = Duration::from_millis(300);
+const DUE: Duration = Duration::from_millis(500);
 
 impl Bar {
     /// A bar that shows itself, or not.
@@ -39,9 +39,13 @@ impl Bar {
         self.1.elapsed() >= DUE
     }
 
-    /// Does `write` while the bar is out of the way.
+    /// Does `write` while the bar is out of the way. One that was not drawn yet would be afterwards.
     pub(super) fn aside(&self, write: &mut dyn FnMut()) {
-        self.0.suspend(write);
+        if self.0.length() == Some(0) && self.0.message().is_empty() {
+            write();
+        } else {
+            self.0.suspend(write);
+        }
     }
 
     /// Takes the bar off the terminal.

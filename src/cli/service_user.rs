@@ -63,7 +63,7 @@ pub(super) fn whom(config: &Config) -> Result<Option<Account>, Note> {
             );
             Err(note(
                 what,
-                "name one that exists, or remove the key: the README makes `maillogsentinel`",
+                "name one that exists, or remove the key: `maillogsentinel --setup` makes one",
             ))
         }
         Ok(account) => Ok(account.filter(|account| account.user != 0)),

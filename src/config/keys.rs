@@ -37,7 +37,7 @@ pub const KEYS: &[Key] = keys! {
     "paths" {
         "working_dir": Kind::Path, "/var/log/maillogsentinel", "Where the CSV is.";
         "state_dir": Kind::Path, "/var/lib/maillogsentinel", "Where the store is; relative means under working_dir.";
-        "mail_log": Kind::MailLogs, "/var/log/mail.log", "The mail server's log: files, comma separated; `-` for standard input; `journal` is not built yet.";
+        "mail_log": Kind::MailLogs, "/var/log/mail.log", "The mail server's log: files, comma separated; `-` for standard input; `journal` for that of systemd.";
         "csv_filename": Kind::FileName, "maillogsentinel.csv", "The CSV's name in working_dir.";
     }
     "report" {
@@ -82,8 +82,29 @@ pub const KEYS: &[Key] = keys! {
         "budget_seconds": Kind::Number { least: 0, most: 86_400 }, "30", "How long a run may wait for all answers together; the rest is recorded as not answered in time.";
     }
     "detect" {
-        "services": Kind::Services, "postfix", "Whose logins count: postfix; dovecot is not built yet.";
+        "services": Kind::Services, "postfix", "Whose logins count. Of Dovecot: IMAP, POP3, ManageSieve and submission.";
         "ignore_networks": Kind::Networks, "", "Networks that are never recorded, as CIDR, comma separated.";
+    }
+    "alert" {
+        "mail": Kind::Bool, "true", "Whether those who get the report are mailed at once when an account is probably stolen.";
+        "webhook": Kind::Secret, "", "A URL that gets it by HTTP, without this mail server; better in webhook_file.";
+        "webhook_file": Kind::OptionalPath, "", "A file that holds the URL; without one, systemd's credential `webhook` is used if `webhook` is set.";
+        "webhook_shape": Kind::OneOf(&["json", "slack", "ntfy", "gotify", "matrix"]), "json", "What the webhook takes.";
+        "command": Kind::Text, "", "A program, with its arguments, that gets it as JSON on its standard input.";
+    }
+    "retention" {
+        "keep_events": Kind::Number { least: 0, most: 36_500 }, "0", "For how many days failures and logins are kept in the store; 0 means for good. The CSV is yours.";
+        "pseudonymise_after": Kind::Number { least: 0, most: 36_500 }, "0", "After how many days addresses become their networks in the store, and names a keyed hash; 0 means never. Findings that nobody acknowledged keep the account's name.";
+    }
+    "accounts" {
+        "lists": Kind::OptionalPaths, "", "Files that list the accounts there are, comma separated: passwd-files, Postfix maps or plain lists; the name stands first on each line. Empty means `doveadm user` is asked.";
+    }
+    "judge" {
+        "campaign_sources": Kind::Number { least: 2, most: 1_000_000 }, "5", "From so many sources on, attacks that belong together are shown as a campaign, or";
+        "campaign_failures": Kind::Number { least: 2, most: 1_000_000 }, "10", "from so many failed logins on.";
+        "own_days": Kind::Number { least: 1, most: 3650 }, "60", "For so many days after a login, failures from the same network are taken for the user's own.";
+        "many_messages": Kind::Number { least: 1, most: 1_000_000 }, "50", "From so many messages a day on, from a network that is new to an account, they are a sign that it is stolen, if it is three times its most.";
+        "many_networks": Kind::Number { least: 2, most: 1000 }, "4", "From so many networks within a day on that an account never came from, they are a sign that it is stolen.";
     }
     "database" {
         "sql_export_dir": Kind::OptionalPath, "", "Where SQL files go; empty means sql under working_dir.";

@@ -42,7 +42,8 @@ fn load_with(file: Option<&Path>, settings: &[String], may_be_absent: bool) -> L
             what: "no configuration file".to_owned(),
             hint: Some(
                 "`sudo maillogsentinel --setup` makes one; or name one with --config FILE, or give every \
-                 path needed: --set paths.mail_log=FILE --set paths.working_dir=DIR --set paths.state_dir=DIR"
+                 path needed: --set paths.mail_log=FILE --set paths.working_dir=DIR --set paths.state_dir=DIR \
+                 --set general.log_file="
                     .to_owned(),
             ),
         }),

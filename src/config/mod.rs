@@ -1,5 +1,6 @@
 //! What administrators write: reads it, checks all of it, and tells every mistake in one go.
 
+mod alert;
 mod database;
 mod ini;
 mod keys;
@@ -27,6 +28,8 @@ pub use secret::{EXPOSED, Secret};
 pub use sections::{Config, Databases, Detect, Dns, General, MailLog, NameCache, Paths, RunAs};
 pub use value::{Kind, Value};
 
+use crate::event::Services;
+use crate::judge::Thresholds;
 use ini::Entry;
 
 /// A mistake in the configuration, or something odd.
@@ -210,9 +213,17 @@ impl Reader {
                 log_file_backup_count: self.number("general", "log_file_backup_count"),
             },
             detect: Detect {
-                dovecot: self.texts("detect", "services").iter().any(|s| s == "dovecot"),
+                services: Services {
+                    postfix: self.texts("detect", "services").iter().any(|s| s == "postfix"),
+                    dovecot: self.texts("detect", "services").iter().any(|s| s == "dovecot"),
+                },
                 ignore_networks: networks,
             },
+            alert: self.alert(),
+            keep_events: self.days("keep_events"),
+            pseudonymise_after: self.days("pseudonymise_after"),
+            thresholds: self.thresholds(),
+            accounts: self.texts("accounts", "lists").into_iter().map(PathBuf::from).collect(),
             dns: self.flag("dns", "enabled").then(|| self.dns()),
             name_cache: NameCache {
                 enabled: self.flag("dns_cache", "enabled"),
@@ -221,6 +232,22 @@ impl Reader {
             },
             countries: self.databases("geolocation", ("country_db_path", "country_db_url")),
             networks: self.databases("ASN_ASO", ("asn_db_path", "asn_db_url")),
+        }
+    }
+
+    /// A number of days in section `[retention]`; 0 means never.
+    fn days(&self, name: &'static str) -> Option<i64> {
+        Some(self.number("retention", name).cast_signed()).filter(|days| *days > 0)
+    }
+
+    fn thresholds(&self) -> Thresholds {
+        let number = |name| self.number("judge", name);
+        Thresholds {
+            campaign_sources: number("campaign_sources"),
+            campaign_failures: number("campaign_failures"),
+            own_days: number("own_days").cast_signed(),
+            many_messages: number("many_messages"),
+            many_networks: number("many_networks"),
         }
     }
 
@@ -259,7 +286,7 @@ impl Reader {
         let mail_logs =
             self.texts("paths", "mail_log").into_iter().map(|text| match text.as_str() {
                 "-" => MailLog::Stdin,
-                "journal" => MailLog::Journal,
+                "journal" => MailLog::Journal(self.path("journal", "directory")),
                 path => MailLog::File(PathBuf::from(path)),
             });
         let csv = working_dir.join(self.text("paths", "csv_filename"));

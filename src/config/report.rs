@@ -88,7 +88,11 @@ impl Smtp {
         let none = || Note {
             place: "[report]".to_owned(),
             what: "`smtp_user` is set, and there is no password for it".to_owned(),
-            hint: Some("set smtp_password_file".to_owned()),
+            hint: Some(
+                "set smtp_password_file; services, and only they, also take \
+                 /etc/credstore/maillogsentinel.smtp_password"
+                    .to_owned(),
+            ),
         };
         self.password.read(credentials)?.ok_or_else(none)
     }

@@ -5,19 +5,6 @@ use std::fmt::Write;
 use super::keys::{FIRST_OLDER_SECTION, KEYS};
 use super::value::Kind;
 
-/// The sections that this version reads; the others are checked and kept for later ones.
-const USED: [&str; 9] = [
-    "paths",
-    "general",
-    "detect",
-    "geolocation",
-    "ASN_ASO",
-    "dns_cache",
-    "dns",
-    "report",
-    "database",
-];
-
 /// A configuration with every key at its default, commented out.
 pub fn sample() -> String {
     let mut text =
@@ -27,9 +14,7 @@ pub fn sample() -> String {
     for key in KEYS.iter().take_while(|key| key.section != FIRST_OLDER_SECTION) {
         if key.section != section {
             section = key.section;
-            let unused =
-                if USED.contains(&section) { "" } else { "# Not used yet in this version.\n" };
-            let _ = write!(text, "\n[{section}]\n{unused}");
+            let _ = write!(text, "\n[{section}]\n");
         }
         let _ = writeln!(text, "# {}", key.help);
         if let Kind::OneOf(words) = key.kind {

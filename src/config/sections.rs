@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::alert::Alert;
 use super::database::Database;
 use super::report::Report;
 use super::schedules::Schedules;
 use crate::account;
+use crate::event::Services;
+use crate::judge::Thresholds;
 
 /// A checked configuration; each stage gets its own section of it.
 #[derive(Clone, Debug)]
@@ -20,6 +23,16 @@ pub struct Config {
     pub general: General,
     /// What counts.
     pub detect: Detect,
+    /// How findings that cannot wait leave.
+    pub alert: Alert,
+    /// What is old is deleted after so many days; `None`: never.
+    pub keep_events: Option<i64>,
+    /// What is old names nobody after so many days; `None`: never.
+    pub pseudonymise_after: Option<i64>,
+    /// From when on what is found is worth showing.
+    pub thresholds: Thresholds,
+    /// Files that list the accounts there are.
+    pub accounts: Vec<PathBuf>,
     /// Which user runs are, if one is set.
     pub run_as: Option<RunAs>,
     /// Whether each run that found something is to mail a summary.
@@ -78,8 +91,8 @@ pub enum MailLog {
     File(PathBuf),
     /// Standard input.
     Stdin,
-    /// The systemd journal.
-    Journal,
+    /// The systemd journal: that of this machine, or of a folder.
+    Journal(Option<PathBuf>),
 }
 
 impl MailLog {
@@ -105,8 +118,8 @@ pub struct General {
 /// Section `[detect]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detect {
-    /// Whether Dovecot's own logins are asked for.
-    pub dovecot: bool,
+    /// Whose logins are recorded.
+    pub services: Services,
     /// Networks that are never recorded.
     pub ignore_networks: Vec<IpNet>,
 }

@@ -22,6 +22,8 @@ pub enum Kind {
     FileName,
     /// Paths, comma separated.
     Paths,
+    /// The same, or nothing.
+    OptionalPaths,
     /// Files, `-` or `journal`.
     MailLogs,
     /// An e-mail address, or nothing.
@@ -88,6 +90,7 @@ impl Kind {
             Self::OptionalPath => "a path, or nothing".to_owned(),
             Self::FileName => "a file name without folders".to_owned(),
             Self::Paths => "paths, comma separated".to_owned(),
+            Self::OptionalPaths => "paths, comma separated, or nothing".to_owned(),
             Self::MailLogs => "files, comma separated, or -, or journal alone".to_owned(),
             Self::Address => "an e-mail address, or nothing".to_owned(),
             Self::Addresses => "e-mail addresses, comma separated, or nothing".to_owned(),
@@ -128,7 +131,7 @@ impl Kind {
             }
             Self::FileName => Value::Text(text.to_owned()),
             Self::Paths if texts().is_empty() => return Err("paths, comma separated".into()),
-            Self::Paths => Value::Texts(texts()),
+            Self::Paths | Self::OptionalPaths => Value::Texts(texts()),
             Self::MailLogs => Value::Texts(mail_logs(texts())?),
             Self::Address | Self::Addresses => Value::Texts(addresses(texts(), self)?),
             Self::Urls => Value::Texts(urls(texts())?),

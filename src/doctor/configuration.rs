@@ -29,18 +29,12 @@ pub fn read(path: Option<&Path>, mistakes: &[Note], warnings: &[Note]) -> Vec<Fi
 /// Who runs are: `account`, or an error, or whoever calls.
 pub fn who(config: &Config, account: Result<&Option<Account>, &Note>) -> Vec<Finding> {
     collect(|told| {
-        if config.detect.dovecot {
-            told.warning(
-                "`services` in section [detect]: Dovecot's own logins are not read yet in this version",
-                "Postfix's are; nothing needs to be done",
-            );
-        }
         let own = rustix::process::geteuid();
         match account {
             Err(note) => told.note(Level::Error, note),
             Ok(None) if own.is_root() && config.run_as.is_some() => told.warning(
                 "runs are root's, as `run_as_user` in section [User] says",
-                "name an account of its own: the README makes `maillogsentinel`",
+                "name an account of its own: `maillogsentinel --setup` makes one",
             ),
             Ok(None) if own.is_root() => told.warning(
                 "runs are root's: there is no account `maillogsentinel`",

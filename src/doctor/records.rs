@@ -4,6 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use super::{Level, Scene, Told, shown};
+use crate::figures::hides_clients;
 use crate::files;
 use crate::report::grouped;
 use crate::store::csv::HEADER;
@@ -19,7 +20,10 @@ pub(super) fn check(scene: &Scene, told: &Told) {
     let name = shown(&path);
     if path.symlink_metadata().is_ok() {
         match health(folder, PATIENCE) {
-            Ok(Seen::All(health)) => tell(&health, &name, told),
+            Ok(Seen::All(health)) => {
+                tell(&health, &name, told);
+                hidden_clients(scene, &health, told);
+            }
             Ok(Seen::InBetween) => told.unknown(&format!(
                 "{name}: a run is at work or was killed, and the next one completes it; not looked into"
             )),
@@ -72,6 +76,24 @@ fn tell(health: &Health, name: &str, told: &Told) {
         told.warning(
             &format!("{} {plural} for a mail server: {trouble}", health.waiting),
             "mend what is told about mail; the next run sends what waits",
+        );
+    }
+}
+
+/// Tells if something stands before the mail server and hides who its clients are.
+fn hidden_clients(scene: &Scene, health: &Health, told: &Told) {
+    let Some((address, count, all)) = health.busiest else { return };
+    if hides_clients(address, count, all, scene.host.address()) {
+        let what = format!(
+            "the clients' addresses are hidden: {} of the last {} failed logins came from {address}",
+            grouped(count),
+            grouped(all)
+        );
+        told.warning(
+            &what,
+            "let what stands before the mail server pass them on: `smtpd_upstream_proxy_protocol = haproxy` \
+             in main.cf, `haproxy_trusted_networks` in Dovecot, `\"userland-proxy\": false` in Docker's \
+             daemon.json; see docs/troubleshooting.md",
         );
     }
 }

@@ -15,6 +15,7 @@ use crate::parse::time::Chronology;
 use crate::source::SourceError;
 use crate::source::compressed::Compression;
 use crate::source::file::{self, permission_hint};
+use crate::source::journal::Journal;
 use crate::source::rotation;
 
 /// A server that logs nothing for so long is quiet, or does not log there.
@@ -29,14 +30,16 @@ const END_BYTES: u64 = 256 * 1024;
 const QUIET: &str = "see whether Postfix runs and what it logs to: `systemctl status postfix rsyslog`, \
     `postconf maillog_file`";
 
+const QUIET_JOURNAL: &str = "see whether Postfix runs and where it logs: `systemctl status postfix`, \
+    `postconf maillog_file`, `journalctl -n 5 SYSLOG_FACILITY=2`";
+
 pub(super) fn check(scene: &Scene, told: &Told) {
     for log in &scene.config.paths.mail_logs {
         match log {
-            MailLog::Stdin => told.unknown("`mail_log` is standard input: its log cannot be looked at"),
-            MailLog::Journal => told.error(
-                "`mail_log = journal` is not built yet in this version: no run reads anything",
-                "install rsyslog (`sudo apt install rsyslog`), and set `mail_log` to the file it writes",
-            ),
+            MailLog::Stdin => {
+                told.unknown("`mail_log` is standard input: its log cannot be looked at");
+            }
+            MailLog::Journal(folder) => journal(scene, told, folder.as_deref()),
             MailLog::File(path) => log_file(scene, told, path),
         }
     }
@@ -100,6 +103,30 @@ fn log_file(scene: &Scene, told: &Told, path: &Path) {
     }
 }
 
+fn journal(scene: &Scene, told: &Told, folder: Option<&Path>) {
+    let journal = Journal { directory: folder };
+    let last = journal.check().and_then(|()| journal.last_of_mail());
+    let last = match last {
+        Err(error) => return told.refusal(Level::Error, &error, error.hint().as_deref()),
+        Ok(last) => last.and_then(|entry| entry.time()),
+    };
+    match last {
+        None => {
+            told.warning(
+                "the journal has no entry of a mail server (facility mail)",
+                QUIET_JOURNAL,
+            );
+        }
+        Some(last) => age(scene, told, ("the journal", "entry", QUIET_JOURNAL), last),
+    }
+    if folder.is_none() && journal.is_in_memory() {
+        told.warning(
+            "the journal is kept in memory: what is not read before the next boot is lost",
+            "sudo mkdir -p /var/log/journal && sudo systemctl restart systemd-journald",
+        );
+    }
+}
+
 /// Tells of the last line.
 fn content(scene: &Scene, told: &Told, path: &Path, file: &mut File) {
     let name = shown(path);
@@ -118,13 +145,18 @@ fn content(scene: &Scene, told: &Told, path: &Path, file: &mut File) {
         Ok(None) => return refuse(SourceError::NotALog(path.to_owned())),
         Ok(Some(last)) => last,
     };
+    age(scene, told, (&name, "line", QUIET), last);
+}
+
+/// Tells how old the last line or entry of a log is.
+fn age(scene: &Scene, told: &Told, (name, what, quiet): (&str, &str, &str), last: Timestamp) {
     let Some((seconds, ago)) = scene.ago(last) else {
         let ahead = last.as_second() - (scene.host.now)().as_second();
         if ahead <= AHEAD_SECONDS {
-            return told.ok(&format!("{name}: the last line is from just now"));
+            return told.ok(&format!("{name}: the last {what} is from just now"));
         }
         let what = format!(
-            "{name}: the last line is {} in the future: clock and time zone of this machine and of \
+            "{name}: the last {what} is {} in the future: clock and time zone of this machine and of \
              whoever logs do not agree",
             in_words(ahead)
         );
@@ -133,9 +165,9 @@ fn content(scene: &Scene, told: &Told, path: &Path, file: &mut File) {
             "see `timedatectl`; restart rsyslog and Postfix after a change of zone",
         );
     };
-    let told_ago = format!("{name}: the last line is {ago} old");
+    let told_ago = format!("{name}: the last {what} is {ago} old");
     if seconds > OLD_SECONDS {
-        return told.warning(&told_ago, QUIET);
+        return told.warning(&told_ago, quiet);
     }
     told.ok(&told_ago);
 }

@@ -13,6 +13,8 @@ const NAMES: [(&str, bool); 4] = [
     ("maillogsentinel-ipdb", true),
     ("maillogsentinel-sql", false),
 ];
+/// What does the first one's work all the time, if an administrator has enabled it.
+const FOLLOWS: &str = "maillogsentinel-follow.service";
 /// Where this program's documents put a crontab for machines without systemd.
 const CRON: &str = "/etc/cron.d/maillogsentinel";
 
@@ -24,6 +26,7 @@ pub(super) fn check(scene: &Scene, told: &Told) {
     let units: Vec<_> = NAMES
         .iter()
         .flat_map(|(name, _)| [format!("{name}.timer"), format!("{name}.service")])
+        .chain([FOLLOWS.to_owned()])
         .collect();
     let names: Vec<_> = units.iter().map(String::as_str).collect();
     let shown = match systemd::show(&names) {
@@ -40,16 +43,28 @@ pub(super) fn check(scene: &Scene, told: &Told) {
             "sudo maillogsentinel --setup",
         );
     }
+    let mut idle = Vec::new();
+    let follows = shown.last().filter(|unit| is_there(unit));
+    let is_followed = follows.is_some_and(|unit| unit.get("ActiveState") == "active");
+    if let Some(unit) = follows {
+        follower(scene, unit, told);
+    }
     for ((name, by_default), pair) in NAMES.iter().zip(shown.chunks(2)) {
         let [timer_unit, service_unit] = pair else { continue };
-        if is_there(timer_unit) {
+        let is_replaced = *name == "maillogsentinel" && is_followed;
+        if is_replaced && timer_unit.get("ActiveState") != "active" {
+            told.ok(&format!("{name}.timer is not armed, and need not be: the log is followed"));
+        } else if is_there(timer_unit) {
             timer(name, timer_unit, *by_default, told);
         } else if *by_default {
             told.warning(&format!("{name}.timer is not installed"), "sudo maillogsentinel --setup");
         }
-        if is_there(service_unit) {
-            service(scene, name, service_unit, told);
+        if is_there(service_unit) && !service(scene, name, service_unit, told) {
+            idle.push(format!("{name}.service"));
         }
+    }
+    if !idle.is_empty() {
+        told.unknown(&format!("not run since this machine was started: {}", idle.join(", ")));
     }
 }
 
@@ -78,20 +93,45 @@ fn timer(name: &str, unit: &Unit, by_default: bool, told: &Told) {
     }
 }
 
-fn service(scene: &Scene, name: &str, unit: &Unit, told: &Told) {
+/// The service that follows the log.
+fn follower(scene: &Scene, unit: &Unit, told: &Told) {
+    let enable = format!("sudo systemctl enable --now {FOLLOWS}");
+    let enabled = unit.get("UnitFileState") == "enabled";
+    match unit.get("ActiveState") {
+        "active" if !enabled => told.warning(
+            &format!("{FOLLOWS} is at work, and will not be after the next boot"),
+            &enable,
+        ),
+        "active" => {
+            let since = unit.time("ExecMainStartTimestamp").and_then(|time| scene.ago(time));
+            let since = since.map_or(String::new(), |(_, ago)| format!(", for {ago}"));
+            told.ok(&format!("{FOLLOWS} follows the log{since}"));
+        }
+        "inactive" if !enabled => {
+            told.ok(&format!("{FOLLOWS} is not at work, as it is unless asked for"));
+        }
+        state => {
+            let what = format!("{FOLLOWS} is enabled and not at work: it is {state}");
+            told.error(&what, &format!("systemctl status {FOLLOWS}"));
+        }
+    }
+}
+
+/// Tells how it ended; false if it has not run.
+fn service(scene: &Scene, name: &str, unit: &Unit, told: &Told) -> bool {
     let log = format!("sudo journalctl -u {name}.service -n 50");
     if unit.get("LoadState") != "loaded" {
         let what = format!("{name}.service cannot be used: it is {}", unit.get("LoadState"));
-        return told.error(&what, &format!("systemctl status {name}.service"));
+        told.error(&what, &format!("systemctl status {name}.service"));
+        return true;
     }
     if unit.get("ActiveState") == "activating" {
         let since = unit.time("ExecMainStartTimestamp").and_then(|time| scene.ago(time));
         let since = since.map_or(String::new(), |(_, ago)| format!(" for {ago}"));
-        return told.ok(&format!("{name}.service is at work{since}"));
+        told.ok(&format!("{name}.service is at work{since}"));
+        return true;
     }
-    let Some(ended) = unit.time("ExecMainExitTimestamp") else {
-        return told.unknown(&format!("{name}.service has not run since this machine was started"));
-    };
+    let Some(ended) = unit.time("ExecMainExitTimestamp") else { return false };
     let ago = scene.ago(ended).map_or("just now".to_owned(), |(_, ago)| format!("{ago} ago"));
     match (unit.get("Result"), unit.get("ExecMainStatus")) {
         ("success", _) => told.ok(&format!("{name}.service ended well {ago}")),
@@ -107,4 +147,5 @@ fn service(scene: &Scene, name: &str, unit: &Unit, told: &Told) {
             told.error(&format!("{name}.service failed {ago}: {result}, status {status}"), &log);
         }
     }
+    true
 }

@@ -96,13 +96,15 @@ fn commands() -> io::Result<Vec<u8>> {
     let args = Args::command();
     let mut page = b".SH COMMANDS\n".to_vec();
     for command in args.get_subcommands().filter(|command| !command.is_hide_set()) {
-        page.extend(one(command)?);
+        page.extend(one(command, command.get_name())?);
+        for action in command.get_subcommands() {
+            page.extend(one(action, &format!("{} {}", command.get_name(), action.get_name()))?);
+        }
     }
     Ok(page)
 }
 
-fn one(command: &Command) -> io::Result<Vec<u8>> {
-    let name = command.get_name();
+fn one(command: &Command, name: &str) -> io::Result<Vec<u8>> {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     // Options that all commands share stand above.
     let alone = command.clone().disable_help_flag(true).bin_name(format!("maillogsentinel {name}"));

@@ -2,16 +2,24 @@
 //!
 //! [`read`] takes a whole line apart, slice by slice, so that `explain` can point at columns.
 //! [`Scanner`] finds the few lines worth that in blocks of a log, and adds what only neighbours
-//! know: the year, and whether the auth service was down.
+//! know: the year, whether the auth service was down, and the user that an old Postfix leaves out.
 
+mod candidates;
+pub mod container;
+pub mod dovecot;
+mod joining;
+mod manners;
+pub mod names;
 pub mod postfix;
 pub mod rule;
 mod scan;
 pub mod syslog;
 pub mod time;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
+pub use candidates::words;
 pub use scan::{LINE_BYTES, Scanner, State, Stop};
 
 use postfix::{Message, Near};
@@ -20,6 +28,7 @@ use syslog::{Header, NoHeader};
 
 /// What one line is, by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub enum Reading<'a> {
     /// Not a line that syslog wrote.
     NoHeader(NoHeader<'a>),
@@ -27,7 +36,12 @@ pub enum Reading<'a> {
     Line(Header<'a>, Result<Message<'a>, Near<'a>>),
 }
 
-/// Reads `line`, without its newline.
+/// `line` itself, or the line in it if it is an object of Docker's: see [`container`].
+pub fn unpacked(line: &[u8]) -> Cow<'_, [u8]> {
+    container::without_object(line).map_or(Cow::Borrowed(line), Cow::Owned)
+}
+
+/// Reads `line`, without its newline; not an object of Docker's, see [`unpacked`].
 pub fn read(line: &[u8]) -> Reading<'_> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match syslog::header(line) {
@@ -37,6 +51,9 @@ pub fn read(line: &[u8]) -> Reading<'_> {
 }
 
 fn message<'a>(header: &Header<'a>) -> Result<Message<'a>, Near<'a>> {
+    if dovecot::is_dovecots(header) {
+        return dovecot::message(header.message);
+    }
     if postfix::is_smtpd(header.program) {
         return postfix::message(header.message);
     }
@@ -60,7 +77,18 @@ fn message<'a>(header: &Header<'a>) -> Result<Message<'a>, Near<'a>> {
 
 /// Whether `line` has one of the words that every line about a login has.
 pub fn looks_like_login(line: &[u8]) -> bool {
-    scan::NEEDLES.iter().any(|needle| memchr::memmem::find(line, needle).is_some())
+    candidates::has(line, &candidates::POSTFIX) || candidates::has(line, &candidates::DOVECOT)
+}
+
+/// Leaves out a password that Dovecot logged (`auth_verbose_passwords`), and what follows it: it may
+/// hold anything. Of a line about a login, nothing is left out: there it is a user's name.
+pub fn without_password(line: &[u8]) -> &[u8] {
+    const GIVEN: &[u8] = b"given password: ";
+    let end = memchr::memmem::find(line, GIVEN).map(|at| at + GIVEN.len());
+    match (end, read(&unpacked(line))) {
+        (None, _) | (_, Reading::Line(_, Ok(Message::Refused(_) | Message::Accepted(_)))) => line,
+        (Some(end), _) => line.get(..end).unwrap_or(line),
+    }
 }
 
 /// Whether the lines of one process say that the auth service is out of reach.

@@ -14,7 +14,7 @@ use memchr::memmem;
 use super::rule::Rule;
 use crate::event::canonical;
 
-/// What a message of `smtpd` says.
+/// What a message says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
     /// A login was refused.
@@ -42,6 +42,12 @@ pub struct Attempt<'a> {
     pub reason: &'a [u8],
     /// The user; `None` if the line names none.
     pub user: Option<&'a [u8]>,
+    /// Whether it is a failure of a Postfix before 3.7.8 and 3.8.3, which never logged the user.
+    pub is_nameless: bool,
+    /// Which of Dovecot's protocols it is, e.g. `imap`; empty for Postfix.
+    pub protocol: &'a [u8],
+    /// How many attempts the line tells of: Dovecot has one for a session.
+    pub times: u32,
 }
 
 /// The rule that came nearest to a message, and where it stopped.
@@ -58,7 +64,7 @@ pub struct Near<'a> {
 const FAILED: &[u8] = b" authentication failed";
 const USER: &[u8] = b", sasl_username=";
 /// What Postfix writes where it has no value.
-const UNAVAILABLE: &[u8] = b"(unavailable)";
+pub(super) const UNAVAILABLE: &[u8] = b"(unavailable)";
 
 /// Starts of warnings that quote what a client sent, its name or its message.
 const QUOTES_CLIENT: [&[u8]; 10] = [
@@ -118,18 +124,22 @@ fn warning(text: &[u8]) -> Result<Message<'_>, Near<'_>> {
         mechanism,
         reason,
         user,
+        is_nameless: false,
+        protocol: &[],
+        times: 1,
     };
     if !token.is_empty()
         && let Some(reason) = rest.strip_prefix(FAILED).and_then(after_colon)
     {
-        let (reason, user) = match split_once(reason, USER) {
-            Some((reason, user)) => (reason, Some(user).filter(|user| *user != UNAVAILABLE)),
-            None => (reason, None),
+        let (reason, user, is_nameless) = match split_once(reason, USER) {
+            Some((reason, user)) => (reason, Some(user).filter(|user| *user != UNAVAILABLE), false),
+            None => (reason, None, true),
         };
         if is_temporary(reason) {
             return Ok(Message::Unrelated(Rule::TemporaryFailure));
         }
-        return Ok(Message::Refused(attempt(Rule::SaslFailed, token, reason, user)));
+        let attempt = attempt(Rule::SaslFailed, token, reason, user);
+        return Ok(Message::Refused(Attempt { is_nameless, ..attempt }));
     }
     // The client's own words stand where a mechanism should: only the end of the line is Postfix's.
     let refused = memmem::rfind(after, FAILED).and_then(|at| after.split_at_checked(at));
@@ -147,6 +157,12 @@ fn warning(text: &[u8]) -> Result<Message<'_>, Near<'_>> {
         }
         None => Err(near(rest, "` authentication failed: ` or ` authentication aborted`")),
     }
+}
+
+/// The client of a warning about its login.
+pub(super) fn refused_client(message: &[u8]) -> Option<IpAddr> {
+    let (_, written, _) = client(message.strip_prefix(b"warning: ")?, Rule::SaslFailed).ok()?;
+    address(written)
 }
 
 /// The rule for a warning that does not start with a client; a client's name may be `SASL` too.
@@ -181,6 +197,9 @@ fn accepted(message: &[u8]) -> Result<Message<'_>, Near<'_>> {
         mechanism,
         reason,
         user,
+        is_nameless: false,
+        protocol: &[],
+        times: 1,
     }))
 }
 
@@ -203,7 +222,7 @@ fn client(text: &[u8], rule: Rule) -> Result<Client<'_>, Near<'_>> {
 }
 
 /// Reads an address as Postfix prints it; a link-local one may carry its interface (`fe80::1%eth0`).
-fn address(written: &[u8]) -> Option<IpAddr> {
+pub(super) fn address(written: &[u8]) -> Option<IpAddr> {
     if let Some(v4) = dotted_quad(written) {
         return Some(v4.into());
     }
@@ -246,6 +265,13 @@ fn is_temporary(reason: &[u8]) -> bool {
         || reason.starts_with(b"Can't connect to authentication server")
         || reason.starts_with(b"Temporary authentication failure")
         || reason == b"generic failure"
+}
+
+/// Whether the auth service was asked; Postfix refuses some by itself.
+pub(super) fn was_judged(attempt: &Attempt<'_>) -> bool {
+    attempt.rule == Rule::SaslFailed
+        && !attempt.reason.starts_with(b"Invalid base64 data in ")
+        && !attempt.reason.starts_with(b"Invalid authentication mechanism")
 }
 
 /// Splits at the first `part`, which starts with a comma.

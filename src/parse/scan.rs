@@ -1,34 +1,29 @@
 //! Finds the lines of a log that matter, block by block, and turns them into findings.
 //!
-//! Every line about a login has one of two words in it, which `memmem` finds at memory speed;
-//! only those lines are taken apart. Each block's first and last line give the time as well, so
+//! Only the lines that `candidates.rs` finds are taken apart. Each block's first and last line give the time as well, so
 //! that a quiet year between two logins is not missed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use memchr::{memchr_iter, memchr2, memmem, memrchr2};
 
-use super::postfix::{Attempt, Message};
+use super::candidates::{AUTH, Candidates, Needles, has, lines, needles, newlines};
+use super::container;
+use super::joining::Joining;
+use super::manners::{Manners, service};
+use super::postfix::{Message, was_judged};
 use super::rule::Rule;
-use super::syslog::{self, Header};
+use super::syslog;
 use super::time::Chronology;
-use super::{Outage, Reading, read};
-use crate::event::{DayRead, Failure, Findings, Manner, PUZZLE_SAMPLES, Puzzle};
+use super::{Outage, Reading, read, unpacked, without_password};
+use crate::event::{DayRead, Failure, Findings, PUZZLE_SAMPLES, Puzzle, Services};
+use crate::logins::Login;
 use crate::untrusted::Untrusted;
-
-/// One of these is in every line about a login.
-pub(super) const NEEDLES: [&[u8]; 2] = [b"SASL", b"sasl_username="];
 
 /// How much of each is shown.
 const PUZZLE_BYTES: usize = 300;
-/// How many manners are remembered; attackers invent mechanisms.
-const MANNERS: usize = 1024;
-/// How much of a host, a service, a mechanism or a reason is kept. Postfix cuts a mechanism at 100.
-const PART_BYTES: usize = 512;
 /// How much of a line is read: rsyslog cuts at 8 KiB by default, and journald at 48.
 pub const LINE_BYTES: usize = 8 * 1024;
 
@@ -51,16 +46,20 @@ pub struct State {
 
 /// Reads the blocks of one file in their order.
 pub struct Scanner {
+    services: Services,
+    needles: Needles,
     chronology: Chronology,
     outage: Outage,
+    joining: Joining,
+    /// The last line goes on in the next one.
+    is_split: bool,
     host: Untrusted,
     logins_after: Option<Timestamp>,
     lines: u64,
     dated: bool,
     first_time: Option<Timestamp>,
     day: Option<(Timestamp, Timestamp, Date)>,
-    manners: HashMap<Vec<u8>, Arc<Manner>, foldhash::fast::RandomState>,
-    key: Vec<u8>,
+    manners: Manners,
 }
 
 impl Scanner {
@@ -68,18 +67,27 @@ impl Scanner {
     ///
     /// `host` names the machine where a line does not.
     pub fn new(chronology: Chronology, outage: Outage, (host, lines): (&str, u64)) -> Self {
+        let services = Services::default();
         Self {
+            services,
+            needles: needles(services),
             chronology,
             outage,
+            joining: Joining::default(),
+            is_split: false,
             host: host.into(),
             logins_after: None,
             lines,
             dated: lines > 0,
             first_time: None,
             day: None,
-            manners: HashMap::default(),
-            key: Vec::new(),
+            manners: Manners::default(),
         }
+    }
+
+    /// Records the logins of `services`; without this call, of Postfix.
+    pub fn count_services(&mut self, services: Services) {
+        (self.services, self.needles) = (services, needles(services));
     }
 
     /// Adds to `found` what `block` holds: whole lines, the first of them at `position`.
@@ -87,26 +95,46 @@ impl Scanner {
         self.expect_a_log(block)?;
         let before = self.chronology.clone();
         let first = self.note_time(lines(block).next());
+        self.joining.begin(first);
         let mut read_until = 0;
-        for Range { start, end } in Candidates::new(block) {
+        let mut candidates = Candidates::new(block, &self.needles);
+        if self.joining.is_on() {
+            candidates.look_for(&AUTH);
+        }
+        while let Some(Range { start, end }) = candidates.next() {
             self.forget_outage(block, read_until..start);
             read_until = end;
-            let line = block.get(start..end.min(start + LINE_BYTES)).unwrap_or_default();
-            if let Some(because) = self.line(line, position + start as u64, found) {
+            let whole = block.get(start..end).unwrap_or_default();
+            let line = whole.get(..LINE_BYTES).unwrap_or(whole);
+            let was_on = self.joining.is_on();
+            let text_before = (block.get(..start).unwrap_or_default(), &before);
+            if self.goes_on(block.get(..start).unwrap_or_default(), line) {
+                continue;
+            }
+            let because = self.line(line, position + start as u64, text_before, found);
+            if self.joining.is_on() && !was_on {
+                candidates.look_for(&AUTH);
+            }
+            if let Some(because) = because.filter(|_| has(whole, &self.needles)) {
                 found.puzzles += 1;
                 if let Some(time) = self.chronology.last() {
                     let day = self.day(time);
                     found.days.entry(day).or_default().puzzles += 1;
                 }
                 if found.puzzle_samples.len() < PUZZLE_SAMPLES {
-                    let line_number =
-                        self.lines + newlines(block.get(..start).unwrap_or_default()) + 1;
+                    let before = block.get(..start).unwrap_or_default();
+                    let line_number = self.lines + newlines(before) + 1;
+                    let line = without_password(line);
                     let text = line.get(..PUZZLE_BYTES).unwrap_or(line).into();
                     found.puzzle_samples.push(Puzzle { line: line_number, text, because });
                 }
             }
         }
         self.forget_outage(block, read_until..block.len());
+        if self.services.postfix {
+            self.joining.keep(block);
+        }
+        self.is_split = lines(block).next_back().map_or(self.is_split, container::is_split);
         let last = self.note_time(lines(block).next_back());
         self.count_days((first, last), (block, before), &mut found.days);
         let lines = newlines(block) + u64::from(is_unfinished(block));
@@ -126,8 +154,12 @@ impl Scanner {
             chronology.skip_to(stamp);
         }
         Self {
+            services: self.services,
+            needles: self.needles.clone(),
             chronology,
             outage: Outage::default(),
+            joining: Joining::default(),
+            is_split: lines(line_before).next_back().map_or(self.is_split, container::is_split),
             host: self.host.clone(),
             logins_after: self.logins_after,
             lines: 0,
@@ -135,8 +167,7 @@ impl Scanner {
             dated: self.dated || !line_before.is_empty(),
             first_time: None,
             day: self.day,
-            manners: HashMap::default(),
-            key: Vec::new(),
+            manners: Manners::default(),
         }
     }
 
@@ -148,8 +179,11 @@ impl Scanner {
     /// Goes on where `later`, made by [`Scanner::ahead`], stopped; false if what it `assumed` is
     /// not how things are: then it is void.
     pub fn join(&mut self, assumed: State, later: Self) -> bool {
-        let right = self.state() == assumed && self.outage.is_over();
+        let joins_nothing = !self.joining.is_on() && !later.joining.is_on();
+        let right = self.state() == assumed && self.outage.is_over() && joins_nothing;
         if right {
+            self.joining.append(&later.joining);
+            self.is_split = later.is_split;
             self.chronology = later.chronology;
             self.outage = later.outage;
             self.lines += later.lines;
@@ -194,6 +228,26 @@ impl Scanner {
     /// What the next run must know of the auth service.
     pub fn outage(&self) -> &Outage {
         &self.outage
+    }
+
+    /// What the next run must know of attempts that are under way; empty for nothing.
+    pub fn names(&self) -> Vec<u8> {
+        self.joining.to_bytes(&self.chronology)
+    }
+
+    /// Goes on with what [`Scanner::names`] gave.
+    pub fn resume_names(&mut self, names: &[u8]) {
+        self.joining = Joining::resume(names);
+    }
+
+    /// Another file ends where this one starts, with attempts that may be under way.
+    pub fn follow(&mut self) {
+        self.joining = Joining::following();
+    }
+
+    /// Whether lines tell so much of later ones that they must be read in order.
+    pub fn is_joining(&self) -> bool {
+        self.joining.is_on()
     }
 
     /// Until a line has a time stamp, this may be anything: a binary file, another program's.
@@ -247,45 +301,80 @@ impl Scanner {
         }
     }
 
+    /// Whether `line` is the rest of one that a container runtime has split: a client chose what it says.
+    fn goes_on(&self, before: &[u8], line: &[u8]) -> bool {
+        let is_split = || lines(before).next_back().map_or(self.is_split, container::is_split);
+        container::is_wrapped(line) && is_split()
+    }
+
     fn forget_outage(&mut self, block: &[u8], unread: Range<usize>) {
         if !self.outage.is_over() {
             let text = block.get(unread).unwrap_or_default();
-            for header in lines(text).filter_map(|line| syslog::header(line).ok()) {
-                self.outage.forget(header.process);
+            for line in lines(text).map(unpacked) {
+                if let Ok(header) = syslog::header(&line) {
+                    self.outage.forget(header.process);
+                }
             }
         }
     }
 
     /// Reads one line; gives the reason if it is a puzzle.
-    fn line(&mut self, line: &[u8], position: u64, found: &mut Findings) -> Option<String> {
-        let (header, message) = match read(line) {
+    fn line(
+        &mut self,
+        line: &[u8],
+        position: u64,
+        text_before: (&[u8], &Chronology),
+        found: &mut Findings,
+    ) -> Option<String> {
+        let line = unpacked(line);
+        let (header, message) = match read(&line) {
             Reading::NoHeader(stop) => return Some(format!("expected {}", stop.expected)),
             Reading::Line(_, Err(near)) => {
-                return Some(format!("rule {} expected {}", near.rule.name(), near.expected));
+                let because = format!("rule {} expected {}", near.rule.name(), near.expected);
+                return Some(because).filter(|_| self.counts(near.rule));
             }
             Reading::Line(header, Ok(message)) => (header, message),
         };
         let rule = self.outage.settle(&header, &message);
-        let (Message::Refused(attempt) | Message::Accepted(attempt)) = message else { return None };
-        if rule == Rule::AuthServiceUnreached {
+        let tells_of_others = matches!(rule, Rule::DovecotAuth | Rule::TemporaryFailure);
+        if tells_of_others && self.joining.is_on() {
+            let time = self.chronology.resolve(header.stamp.0)?;
+            self.joining.join(&header, &message, time);
+        }
+        let (Message::Refused(attempt) | Message::Accepted(attempt)) = &message else {
             return None;
+        };
+        if rule == Rule::AuthServiceUnreached || !self.counts(rule) {
+            return None;
+        }
+        if attempt.is_nameless && was_judged(attempt) && !self.joining.is_on() {
+            self.joining.start(text_before.0, text_before.1);
         }
         let Some(time) = self.chronology.resolve(header.stamp.0) else {
             return Some("no year has this date".to_owned());
         };
-        if rule == Rule::LoggedIn {
+        if let Message::Accepted(_) = message {
             if self.logins_after.is_some_and(|after| time <= after) {
                 return None;
             }
             let day = self.day(time);
-            found.logins.add(attempt.user.unwrap_or_default(), attempt.address, day);
-        } else {
-            let (address, user) = (attempt.address, attempt.user.map(Into::into));
-            let manner = self.manner(&header, &attempt);
-            let times = header.times;
-            found.failures.push(Failure { time, position, address, user, manner, times });
+            let account = attempt.user.unwrap_or_default();
+            let (address, service) = (attempt.address, &*service(&header, attempt));
+            found.logins.add(&Login { account, address, service, time, day, position });
+            return None;
         }
+        let joined =
+            if self.joining.is_on() { self.joining.join(&header, &message, time) } else { None };
+        let user = joined.as_deref().or(attempt.user).map(Into::into);
+        let manner = self.manners.of(&header, attempt, self.host.as_bytes());
+        let (address, times) = (attempt.address, header.times.saturating_mul(attempt.times));
+        found.failures.push(Failure { time, position, address, user, manner, times });
         None
+    }
+
+    /// Whether lines of this rule are recorded.
+    fn counts(&self, rule: Rule) -> bool {
+        if rule.is_dovecots() { self.services.dovecot } else { self.services.postfix }
     }
 
     /// The local day of `time`.
@@ -303,78 +392,9 @@ impl Scanner {
         self.day = edges.ok().map(|(from, to)| (from, to, zoned.date()));
         zoned.date()
     }
-
-    fn manner(&mut self, header: &Header<'_>, attempt: &Attempt<'_>) -> Arc<Manner> {
-        let host =
-            if matches!(header.host, b"" | b"-") { self.host.as_bytes() } else { header.host };
-        let service = header.program.strip_suffix(b"/smtpd").unwrap_or(header.program);
-        let parts = [host, service, attempt.mechanism, attempt.reason]
-            .map(|part| part.get(..PART_BYTES).unwrap_or(part));
-        self.key.clear();
-        for part in parts {
-            self.key.extend_from_slice(part);
-            self.key.push(b'\n');
-        }
-        if let Some(known) = self.manners.get(&self.key) {
-            return known.clone();
-        }
-        if self.manners.len() >= MANNERS {
-            self.manners.clear();
-        }
-        let [server, service, mechanism, reason] = parts.map(Untrusted::from);
-        let manner = Arc::new(Manner { server, service, mechanism, reason });
-        self.manners.insert(self.key.clone(), manner.clone());
-        manner
-    }
-}
-
-/// The lines of a block with a needle in them, in order, as ranges.
-struct Candidates<'b> {
-    block: &'b [u8],
-    needles: [(memmem::Finder<'static>, usize); 2],
-    from: usize,
-}
-
-impl<'b> Candidates<'b> {
-    fn new(block: &'b [u8]) -> Self {
-        let needles = NEEDLES.map(|needle| {
-            let finder = memmem::Finder::new(needle);
-            let first = finder.find(block).unwrap_or(block.len());
-            (finder, first)
-        });
-        Self { block, needles, from: 0 }
-    }
-}
-
-impl Iterator for Candidates<'_> {
-    type Item = Range<usize>;
-
-    fn next(&mut self) -> Option<Range<usize>> {
-        let block = self.block;
-        let at = self.needles.iter().map(|(_, at)| *at).min().filter(|at| *at < block.len())?;
-        let before = block.get(self.from..at)?;
-        let start = memrchr2(b'\n', 0, before).map_or(self.from, |end| self.from + end + 1);
-        let end = memchr2(b'\n', 0, block.get(at..)?).map_or(block.len(), |end| at + end);
-        self.from = end;
-        let rest = block.get(end..)?;
-        for (finder, at) in self.needles.iter_mut().filter(|(_, at)| *at < end) {
-            *at = finder.find(rest).map_or(block.len(), |at| end + at);
-        }
-        Some(start..end)
-    }
-}
-
-/// The lines of a block that are not empty. NUL ends a line too: a crash, or a log truncated under
-/// its writer, leaves holes of them, and syslog never writes one.
-fn lines(block: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
-    block.split(|byte| matches!(byte, b'\n' | 0)).filter(|line| !line.is_empty())
 }
 
 /// Whether the last line has no end.
 fn is_unfinished(block: &[u8]) -> bool {
     !block.ends_with(b"\n") && !block.ends_with(b"\0")
-}
-
-fn newlines(text: &[u8]) -> u64 {
-    memchr_iter(b'\n', text).count() as u64
 }

@@ -1,10 +1,13 @@
 //! The part of a log line that syslog writes: time, host, program, process number.
 //!
 //! Three layouts, by rsyslog's template names: `TraditionalFileFormat` (BSD), `FileFormat`
-//! (RFC 3339 stamp, else the same) and `SyslogProtocol23Format` (RFC 5424).
+//! (RFC 3339 stamp, else the same) and `SyslogProtocol23Format` (RFC 5424); and that of the file
+//! that Dovecot writes itself (`log_path`), without host and program. Each of them may be wrapped up by a
+//! container runtime, see [`super::container`].
 
 use memchr::{memchr, memchr2};
 
+use super::container::{after_stream, object_stamp, without_name};
 use super::time::{self, Stamp};
 
 /// What stands before the message.
@@ -35,6 +38,10 @@ pub enum Layout {
     Rfc3339,
     /// `<20>1 2026-11-22T21:28:34.901234+00:00 host program 12 - - message`
     Rfc5424,
+    /// One of the others, or none of them, behind a time that a container runtime wrote.
+    Container,
+    /// `Nov 22 21:28:34 imap-login: Info: message`; the message is all of what follows the stamp.
+    Dovecot,
 }
 
 impl Layout {
@@ -44,6 +51,8 @@ impl Layout {
             Self::Bsd => "BSD",
             Self::Rfc3339 => "RFC 3339",
             Self::Rfc5424 => "RFC 5424",
+            Self::Container => "a container's log",
+            Self::Dovecot => "a file of Dovecot's own",
         }
     }
 }
@@ -59,7 +68,8 @@ pub struct NoHeader<'a> {
 
 /// Only the time stamp of `line`, for where nothing else is needed.
 pub fn stamp(line: &[u8]) -> Option<Stamp> {
-    dated(line).map(|(_, (stamp, _), _)| stamp)
+    let plain = dated(without_name(line)).map(|(_, (stamp, _), _)| stamp);
+    plain.or_else(|| object_stamp(line))
 }
 
 /// What follows the time stamp of `line`, for lines that have no more of a header than that.
@@ -67,15 +77,56 @@ pub fn after_stamp(line: &[u8]) -> Option<&[u8]> {
     dated(line).map(|(_, _, rest)| rest)
 }
 
+/// What Dovecot writes behind the process in a file of its own: `failure_log_type_prefixes`.
+const LEVELS: [&[u8]; 6] =
+    [b"Debug: ", b"Info: ", b"Warning: ", b"Error: ", b"Fatal: ", b"Panic: "];
+
 /// Splits `line` into header and message.
 pub fn header(line: &[u8]) -> Result<Header<'_>, NoHeader<'_>> {
+    let line = without_name(line);
+    let whole = whole(line);
+    // What a container printed has a program where other lines have a host, or a time of its own.
+    let is_whole = whole.as_ref().is_ok_and(|header| !header.host.ends_with(b"]:"));
+    let Some((Layout::Rfc3339, stamp, rest)) = dated(line) else { return whole };
+    match after_stream(rest) {
+        Some(printed) => within(stamp, printed),
+        None if is_whole => whole,
+        None => rest.strip_prefix(b" ").and_then(|rest| within(stamp, rest).ok()).map_or(whole, Ok),
+    }
+}
+
+/// A line that a container printed at the time of `stamp`.
+fn within<'a>(stamp: (Stamp, &'a [u8]), printed: &'a [u8]) -> Result<Header<'a>, NoHeader<'a>> {
+    let layout = Layout::Container;
+    match whole(printed) {
+        Ok(header) if header.layout == Layout::Dovecot => Ok(Header { stamp, ..header }),
+        Ok(header) => Ok(Header { layout, stamp, ..header }),
+        Err(stop) => {
+            let (program, process, times, message) = tagged(printed).map_err(|_| stop)?;
+            let host = printed.get(..0).filter(|_| !process.is_empty()).ok_or(stop)?;
+            Ok(Header { layout, stamp, host, program, process, times, message })
+        }
+    }
+}
+
+/// Splits a line that nothing is wrapped around.
+fn whole(line: &[u8]) -> Result<Header<'_>, NoHeader<'_>> {
     let stop = |rest, expected| NoHeader { rest, expected };
     let (layout, stamp, rest) = dated(line).ok_or(stop(
         line,
         "a time stamp such as `Nov 22 21:28:34` or `2026-11-22T21:28:34+01:00`",
     ))?;
     let rest = rest.strip_prefix(b" ").ok_or(stop(rest, "a blank after the time stamp"))?;
+    let message = rest;
     let (host, rest) = word(rest).ok_or(stop(rest, "a host name and a blank"))?;
+    // A process instead of a host, and a level instead of a program.
+    let has_level = || LEVELS.iter().any(|level| rest.starts_with(level));
+    if layout != Layout::Rfc5424 && host.ends_with(b":") && has_level() {
+        let none = message.get(..0).unwrap_or_default();
+        let (host, program, process, times) = (none, none, none, 1);
+        let layout = Layout::Dovecot;
+        return Ok(Header { layout, stamp, host, program, process, times, message });
+    }
     if layout == Layout::Rfc5424 {
         let fields = rfc5424_fields(rest);
         let (program, process, message) =
@@ -83,15 +134,26 @@ pub fn header(line: &[u8]) -> Result<Header<'_>, NoHeader<'_>> {
         let (times, message) = repeated(message);
         return Ok(Header { layout, stamp, host, program, process, times, message });
     }
+    // Some images write a padded level where the host should be.
+    let (program, process, times, message) = tagged(rest.trim_ascii_start())?;
+    Ok(Header { layout, stamp, host, program, process, times, message })
+}
+
+/// Program, process, how often, and message.
+type Tagged<'a> = (&'a [u8], &'a [u8], u32, &'a [u8]);
+
+/// Splits `rest`, which follows the host.
+fn tagged(rest: &[u8]) -> Result<Tagged<'_>, NoHeader<'_>> {
     let end = memchr2(b':', b' ', rest).unwrap_or(rest.len());
     let (tag, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-    let after = after.strip_prefix(b":").ok_or(stop(rest, "a program name and a colon"))?;
+    let expected = "a program name and a colon";
+    let after = after.strip_prefix(b":").ok_or(NoHeader { rest, expected })?;
     let (program, process) = match memchr(b'[', tag).and_then(|at| tag.split_at_checked(at)) {
         Some((program, [b'[', process @ .., b']'])) => (program, process),
         _ => (tag, &[][..]),
     };
     let (times, message) = repeated(after.strip_prefix(b" ").unwrap_or(after));
-    Ok(Header { layout, stamp, host, program, process, times, message })
+    Ok((program, process, times, message))
 }
 
 /// Layout, stamp (with the bytes it was read from) and what follows it.

@@ -218,14 +218,15 @@ pub fn bsd(line: &[u8]) -> Option<(Stamp, &[u8])> {
 
 /// Reads an RFC 3339 stamp at the start of `line`; gives it with what follows.
 ///
-/// Also without an offset (local time), and with an offset that has no colon, as
-/// `journalctl -o short-iso` writes it.
+/// Also without an offset (local time), with an offset that has no colon, as
+/// `journalctl -o short-iso` writes it, and with a blank instead of the `T`, as many have it in
+/// Dovecot's `log_timestamp`.
 pub fn rfc3339(line: &[u8]) -> Option<(Stamp, &[u8])> {
     let (century, rest) = two_digits(line)?;
     let (years, rest) = two_digits(rest)?;
     let (month, rest) = two_digits(rest.strip_prefix(b"-")?)?;
     let (day, rest) = two_digits(rest.strip_prefix(b"-")?)?;
-    let rest = rest.strip_prefix(b"T").or_else(|| rest.strip_prefix(b"t"))?;
+    let (_, rest) = rest.split_first().filter(|(mark, _)| matches!(mark, b'T' | b't' | b' '))?;
     let (hour, minute, second, rest) = clock(rest)?;
     let date = Date::new(i16::from(century) * 100 + i16::from(years), month, day).ok()?;
     let local = date.at(hour, minute, second, 0);

@@ -3,16 +3,18 @@
 //! Each line is read again after that, and must be taken for the same. If not, a stricter way is
 //! tried, and if that fails too, the line is emptied: rather no line than a leak or a lie.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 
 use memchr::{memchr2_iter, memmem};
 
+use super::outcome::Outcome;
 use crate::anonymize::{Line, Redactor};
+use crate::parse::dovecot;
 use crate::parse::postfix::{Attempt, Message};
 use crate::parse::rule::Rule;
 use crate::parse::syslog::{self, Header, Layout};
-use crate::parse::time::Stamp;
-use crate::parse::{LINE_BYTES, Reading, looks_like_login, read};
+use crate::parse::{LINE_BYTES, Reading, looks_like_login, read, unpacked, without_password};
 use crate::source::block::{Blocks, Edges, LastLine};
 use crate::source::compressed;
 
@@ -103,10 +105,11 @@ impl Anonymizer {
         let line = line.get(..LINE_BYTES).unwrap_or(line);
         let is_cut = line.len() < whole.len();
         self.cut += u64::from(is_cut);
-        let reading = read(line);
-        let expected = Outcome::of(line, &reading);
+        let line = &*unpacked(line);
+        let expected = Outcome::of(line, &read(line));
         let start = out.len();
-        self.freely(line, &reading, out);
+        let line = &*without_secret(line);
+        self.freely(line, &read(line), out);
         if !expected.is_of(out, start) {
             out.truncate(start);
             self.strictly(line, out);
@@ -126,12 +129,21 @@ impl Anonymizer {
             Reading::Line(header, message) => (header, message),
             Reading::NoHeader(_) => return self.without_header(line, out),
         };
-        let program_end = self.until_program(line, header, out);
-        self.before_message(line, header, program_end, out);
-        if let Ok(Message::Refused(attempt) | Message::Accepted(attempt)) = message {
-            self.attempt(header.message, attempt, header, out);
+        if header.layout == Layout::Dovecot {
+            out.extend_from_slice(line.get(..offset(line, header.message)).unwrap_or_default());
         } else {
-            self.redactor.message(header.message, about(header), out);
+            let program_end = self.until_program(line, header, out);
+            self.before_message(line, header, program_end, out);
+        }
+        match message {
+            Ok(Message::Refused(attempt) | Message::Accepted(attempt)) => {
+                if attempt.rule.is_dovecots() {
+                    self.session(header.message, attempt, header, out);
+                } else {
+                    self.attempt(header.message, attempt, header, out);
+                }
+            }
+            _ => self.redactor.message(header.message, about(header), out),
         }
         let end = offset(line, header.message) + header.message.len();
         out.extend_from_slice(line.get(end..).unwrap_or_default());
@@ -227,6 +239,28 @@ impl Anonymizer {
         }
     }
 
+    /// Writes a message of Dovecot about a login: `… user=<USER>, method=MECH, rip=ADDRESS, …`.
+    fn session(
+        &mut self,
+        message: &[u8],
+        attempt: &Attempt<'_>,
+        header: &Header<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        let user = attempt.user.unwrap_or_default();
+        let start = offset(message, user);
+        let address = offset(message, attempt.written_address);
+        let part = |from: usize, to: usize| message.get(from..to).unwrap_or_default();
+        self.redactor.text(part(0, start), about(header), out);
+        if !user.is_empty() {
+            self.redactor.placeholders.mailbox(user, out);
+        }
+        self.redactor.text(part(start + user.len(), address), about(header), out);
+        self.redactor.written_address(attempt.written_address, attempt.address, out);
+        let rest = address + attempt.written_address.len();
+        self.redactor.text(part(rest, message.len()), about(header), out);
+    }
+
     /// Writes ` authentication failed: REASON, sasl_username=USER`.
     fn reason(
         &mut self,
@@ -264,7 +298,7 @@ impl Anonymizer {
         let reading = read(line);
         let (line, end) = without_return(line);
         let rest = match reading {
-            Reading::Line(header, _) => {
+            Reading::Line(header, _) if header.layout != Layout::Dovecot => {
                 let host = offset(line, header.host);
                 out.extend_from_slice(line.get(..host).unwrap_or_default());
                 if looks_like_login(header.host) {
@@ -293,7 +327,7 @@ impl Anonymizer {
                     line.get(process + header.process.len()..)
                 }
             }
-            Reading::NoHeader(_) => {
+            _ => {
                 let rest = syslog::after_stamp(line).unwrap_or(line);
                 out.extend_from_slice(line.get(..line.len() - rest.len()).unwrap_or_default());
                 Some(rest)
@@ -304,52 +338,19 @@ impl Anonymizer {
     }
 }
 
-/// What a line is taken for, as far as it must be the same when names are replaced.
-#[derive(PartialEq, Eq)]
-enum Outcome {
-    /// Without a header, or nearest to this rule; whether it looks like a login makes it a puzzle.
-    Nothing { stamp: Option<Stamp>, near: Option<Rule>, looks_like_login: bool },
-    /// By this rule, so often, at that time; whether a user is named.
-    Line { stamp: Stamp, times: u32, rule: Rule, names_user: bool },
-}
+/// What stands for a password that Dovecot logged.
+const SECRET: &[u8] = b"hidden)";
 
-impl Outcome {
-    fn of(line: &[u8], reading: &Reading<'_>) -> Self {
-        match reading {
-            Reading::NoHeader(_) => {
-                let looks_like_login = looks_like_login(line);
-                Self::Nothing { stamp: syslog::stamp(line), near: None, looks_like_login }
-            }
-            Reading::Line(header, Err(near)) => {
-                let looks_like_login = looks_like_login(line);
-                let stamp = Some(header.stamp.0);
-                Self::Nothing { stamp, near: Some(near.rule), looks_like_login }
-            }
-            Reading::Line(header, Ok(message)) => {
-                let (rule, names_user) = match message {
-                    Message::Unrelated(rule) => (*rule, false),
-                    Message::Refused(attempt) | Message::Accepted(attempt) => {
-                        (attempt.rule, attempt.user.is_some())
-                    }
-                };
-                Self::Line { stamp: header.stamp.0, times: header.times, rule, names_user }
-            }
-        }
-    }
-
-    /// Whether it is that of the line that starts at `start` of `out`.
-    fn is_of(&self, out: &[u8], start: usize) -> bool {
-        let line = out.get(start..).unwrap_or_default();
-        *self == Self::of(line, &read(line))
-    }
-
-    fn is_nothing(&self) -> bool {
-        matches!(self, Self::Nothing { looks_like_login: false, .. })
+/// Replaces a password that Dovecot logged, which may be any word, and all that follows it.
+fn without_secret(line: &[u8]) -> Cow<'_, [u8]> {
+    match without_password(line) {
+        rest if rest.len() == line.len() => line.into(),
+        rest => [rest, SECRET].concat().into(),
     }
 }
 
 fn about<'a>(header: &Header<'a>) -> Line<'a> {
-    let is_dovecots = header.program.starts_with(b"dovecot") || header.host.ends_with(b":");
+    let is_dovecots = dovecot::is_dovecots(header) || header.host.ends_with(b":");
     Line { host: header.host, is_dovecots }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct File {
     /// The Python program's offset is of it.
     pub(super) ends_takeover: bool,
     pub(super) messages: Receiver<Message>,
+    /// It is the journal.
+    pub(super) is_journal: bool,
 }
 
 /// What was committed of one file.
@@ -31,6 +33,10 @@ pub(super) struct Counts {
     pub(super) puzzles: u64,
     pub(super) puzzle_samples: Vec<Puzzle>,
     pub(super) cut_lines: u64,
+    /// Failures that the journal and a file both tell of, found in the other already.
+    pub(super) twins: u64,
+    /// Something was read that is left for later.
+    pub(super) put_off: bool,
 }
 
 pub(super) enum Committed {
@@ -40,16 +46,22 @@ pub(super) enum Committed {
     Interrupted,
 }
 
-/// One transaction: everything that the reader of one file sends.
+/// So many lines without anything to record may be read once more, where commits are put off.
+const FEW: u64 = 5000;
+
+/// One transaction: everything that the reader of one file sends. If that can be `put_off`, a few lines
+/// of a known file with nothing to record are left for later.
 pub(super) fn file(
     store: &mut Store,
     (log, file): (&Path, &File),
     (host, config, enricher): (&Host, &Config, &mut Enricher),
     tick: &mut dyn FnMut(usize),
+    put_off: bool,
 ) -> Result<Committed, StoreError> {
     let mut batch: Option<(Batch<'_>, i64)> = None;
     let mut counts = Counts::default();
     let mut store = Some(store);
+    let mut is_known = false;
     loop {
         let message = file.messages.recv_timeout(Duration::from_millis(100));
         tick(0);
@@ -72,11 +84,12 @@ pub(super) fn file(
         match message {
             Message::Again => return Ok(Committed::Again),
             Message::Found(mut found, novelty) => {
+                is_known = matches!(novelty, Novelty::Continues(_));
                 ignore_networks(&mut found, config, &mut counts);
                 if batch.is_none()
                     && let Some(store) = store.take()
                 {
-                    batch = Some(begin(store, log, novelty)?);
+                    batch = Some(begin(store, (log, file.is_journal), novelty)?);
                 }
                 if let Some((batch, generation)) = &mut batch {
                     add(&found, (batch, *generation), novelty, &mut counts)?;
@@ -86,10 +99,16 @@ pub(super) fn file(
                 let Some(progress) = &ended.progress else {
                     return Ok(Committed::Done(Counts::default(), ended));
                 };
+                let is_news = counts.failures + counts.puzzles + counts.cut_lines > 0;
+                if put_off && is_known && !is_news && counts.lines < FEW && ended.error.is_none() {
+                    let put_off = counts.lines > 0;
+                    return Ok(Committed::Done(Counts { put_off, ..Counts::default() }, ended));
+                }
                 if let Some((mut batch, generation)) = batch {
                     if !enricher.enrich(&batch, host, tick)? {
                         return Ok(Committed::Interrupted);
                     }
+                    counts.twins = batch.twins();
                     if file.ends_takeover {
                         batch.end_takeover()?;
                     }
@@ -104,10 +123,10 @@ pub(super) fn file(
 /// A transaction, and the generation it is about: a copy that differs is one of its own.
 fn begin<'s>(
     store: &'s mut Store,
-    log: &Path,
+    (log, is_journal): (&Path, bool),
     novelty: Novelty,
 ) -> Result<(Batch<'s>, i64), StoreError> {
-    let mut batch = store.begin()?;
+    let mut batch = store.begin(is_journal)?;
     let generation = match novelty {
         Novelty::Continues(id) => id,
         Novelty::New | Novelty::Doubtful => batch.new_generation(log)?,

@@ -10,7 +10,7 @@ use crate::enrich::geo::Databases;
 use crate::enrich::rdns::{Answer, Resolver, Settings};
 use crate::enrich::scope::special;
 use crate::host::Host;
-use crate::origin::{Origin, ReverseDns};
+use crate::origin::{AutonomousSystem, Country, Origin, ReverseDns};
 use crate::store::{Batch, Store, StoreError};
 
 /// Addresses that are looked up at a time: the slowest of them is waited for, so it is many.
@@ -18,7 +18,7 @@ const CHUNK: usize = 32 * 1024;
 /// Names that are remembered at least; each takes about 100 bytes.
 const CACHE: u64 = 100_000;
 /// Addresses that an earlier run had no time for and that one run asks for.
-const LATE: usize = 10_000;
+pub(super) const LATE: usize = 10_000;
 const DNS_HINT: &str = "see that the servers of /etc/resolv.conf, or of `nameservers` in section \
     [dns] if it is set, answer; `enabled = false` there asks nobody";
 /// So few addresses without an answer say nothing about the name servers.
@@ -32,6 +32,8 @@ pub(super) struct Enricher {
     databases: Databases,
     cache: NameCache,
     now: Timestamp,
+    /// Names that are late are asked for beside.
+    hurries: bool,
     /// What of the time budget is left.
     left: Duration,
     /// How many names were asked for, and how many of them nobody answered.
@@ -54,11 +56,23 @@ impl Enricher {
             databases: Databases::new(countries, networks, Some(config.paths.state_dir.clone())),
             cache: config.name_cache.clone(),
             now: (host.now)(),
+            hurries: false,
             left: config.dns.as_ref().map_or(Duration::ZERO, |dns| dns.budget),
             asked: 0,
             unanswered: 0,
             failed: 0,
         }
+    }
+
+    /// Waits for all names together no longer than `most`, and does not warn if that was too short.
+    pub(super) fn hurry(&mut self, most: Duration) {
+        self.left = self.left.min(most);
+        self.hurries = true;
+    }
+
+    /// How many addresses nobody could be asked about in time.
+    pub(super) fn late(&self) -> usize {
+        self.unanswered
     }
 
     /// Notes the origin of every new address of `batch`; false if the run was asked to end.
@@ -149,6 +163,14 @@ impl Enricher {
         answers
     }
 
+    /// The country and the network of an address.
+    pub(super) fn whence(
+        &mut self,
+        address: IpAddr,
+    ) -> (Option<Country>, Option<AutonomousSystem>) {
+        self.databases.look_up(address)
+    }
+
     /// Since when an answer in the cache may be believed; this run's own always.
     fn valid_since(&self) -> Timestamp {
         if !self.cache.enabled {
@@ -164,16 +186,34 @@ impl Enricher {
             return Ok(());
         }
         let mut late = Vec::new();
-        if self.unanswered == 0 {
+        if self.unanswered == 0 && !self.hurries {
             late = store.names_to_ask(LATE)?;
         }
         let counts = (self.asked, self.unanswered, self.failed);
-        let answers = self.ask(&late, host, &mut |_| {});
+        let names = self.settle(&late, host);
         // These are of no row of this run.
         (self.asked, self.unanswered, self.failed) = counts;
-        let settled = late.into_iter().zip(answers).filter(|(_, answer)| answer.settled);
-        let names: Vec<_> = settled.map(|(address, answer)| (address, answer.outcome)).collect();
-        store.remember_names(&names, (self.now, self.cache.size.max(CACHE)))
+        self.remember(store, &names)
+    }
+
+    /// Asks about `addresses`; gives those of which there is something to remember.
+    pub(super) fn settle(
+        &mut self,
+        addresses: &[IpAddr],
+        host: &Host,
+    ) -> Vec<(IpAddr, ReverseDns)> {
+        let answers = self.ask(addresses, host, &mut |_| {});
+        let settled = addresses.iter().zip(answers).filter(|(_, answer)| answer.settled);
+        settled.map(|(address, answer)| (*address, answer.outcome)).collect()
+    }
+
+    /// Puts `names` into the cache, and keeps that within its bounds.
+    pub(super) fn remember(
+        &self,
+        store: &mut Store,
+        names: &[(IpAddr, ReverseDns)],
+    ) -> Result<(), StoreError> {
+        store.remember_names(names, (self.now, self.cache.size.max(CACHE)))
     }
 
     /// What there is to tell the administrator, with hints.
@@ -183,7 +223,7 @@ impl Enricher {
         // A few addresses may all be of zones whose servers are dead.
         let all_failed = self.failed == self.asked && self.asked >= FEW;
         let without = if all_failed { self.failed } else { self.unanswered };
-        if without > 0 {
+        if without > 0 && !self.hurries {
             let what = format!(
                 "no name server answered in time about {without} of {} addresses: they are recorded \
                  without a name",

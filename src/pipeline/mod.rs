@@ -7,32 +7,41 @@
 pub mod anonymize;
 mod commit;
 mod enrich;
+mod journal;
+pub mod live;
+mod outcome;
 mod pieces;
 mod reader;
+mod takeover;
+mod telling;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use crate::config::{Config, MailLog};
-use crate::event::Puzzle;
 use crate::host::Host;
-use crate::source::file::{From, Reading};
+use crate::judge::judge;
+use crate::source::file::From;
+use crate::source::journal::Journal;
 use crate::source::rotation::{self, Gap, Plan};
-use crate::source::{SourceError, compressed};
+use crate::store::casebook::Room;
 use crate::store::lock::Lock;
-use crate::store::{Store, StoreError, legacy};
+use crate::store::{Store, StoreError};
 use crate::untrusted::for_terminal;
 
-use commit::{Committed, Counts, File};
+use commit::{Committed, File};
 use enrich::Enricher;
+use live::Told;
 use reader::start_readers;
+use telling::{gap_text, is_gzip, shown};
 
 /// What a run did, for people.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each tells of something else that happened")]
 pub struct Summary {
     /// Lines read.
     pub lines: u64,
@@ -56,6 +65,12 @@ pub struct Summary {
     pub reports_wait: bool,
     /// The run was asked to end before it was done.
     pub interrupted: bool,
+    /// Addresses whose names came too late for their rows.
+    pub names_late: usize,
+    /// A file was rotated while it was read: the rest is there to be read at once.
+    pub moved: bool,
+    /// Lines without anything to record are left for a pass some seconds later.
+    pub put_off: bool,
 }
 
 /// Why a run is over before it could read anything.
@@ -89,39 +104,33 @@ const A_DAY_NS: i128 = 24 * 3600 * 1_000_000_000;
 /// Does one run.
 pub fn run(host: &Host, config: &Config, progress: &mut dyn Progress) -> Result<Summary, RunError> {
     let paths = &config.paths;
-    for folder in [&paths.working_dir, &paths.state_dir] {
-        make_folder(folder)?;
-    }
-    let _lock = Lock::take(&paths.state_dir)?;
+    make_folders(config)?;
+    let _lock = Lock::soon(&paths.state_dir, &|| host.stopping())?;
     let store = Store::open(&paths.state_dir)?;
     let enricher = Enricher::new(host, config);
-    let mut run = Run { host, config, store, enricher, summary: Summary::default() };
-    // What an earlier run could not finish comes first, so that rows keep the order of the log.
-    run.take_over()?;
-    let stop = || host.stopping();
-    run.summary.late_rows = run.store.project(&paths.csv, &host.zone, &stop)?;
-    for log in &paths.mail_logs {
-        run.read_log(log, progress)?;
-        if host.stopping() {
-            run.summary.interrupted = true;
-            return Ok(run.summary);
-        }
-    }
-    run.store.project(&paths.csv, &host.zone, &stop)?;
-    run.enricher.catch_up(&mut run.store, host)?;
-    for (what, hint) in run.enricher.warnings() {
-        run.warn(hint.map_or(what.clone(), |hint| format!("{what}\n  hint: {hint}")));
-    }
-    if run.summary.errors.is_empty() {
-        run.store.end_takeover()?;
-    }
-    run.summary.reports_wait = !run.store.outbox()?.is_empty();
-    run.summary.interrupted = stop();
+    let mut run = Run {
+        host,
+        config,
+        store,
+        enricher,
+        told: None,
+        puts_off: false,
+        summary: Summary::default(),
+    };
+    run.begin()?;
+    run.read(progress)?;
     Ok(run.summary)
+}
+
+fn make_folders(config: &Config) -> Result<(), RunError> {
+    make_folder(&config.paths.working_dir).and_then(|()| make_folder(&config.paths.state_dir))
 }
 
 fn make_folder(path: &Path) -> Result<(), RunError> {
     use std::os::unix::fs::DirBuilderExt;
+    if !path.exists() {
+        log::info!("Making the folder {}", path.display());
+    }
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o750).create(path);
     made.map_err(|source| RunError::Folder { path: path.to_owned(), source })
 }
@@ -131,49 +140,60 @@ struct Run<'h> {
     config: &'h Config,
     store: Store,
     enricher: Enricher,
+    /// What passes before this one have said, if the log is followed.
+    told: Option<&'h mut Told>,
+    /// Whether commits of nothing but a place may be put off.
+    puts_off: bool,
     summary: Summary,
 }
 
 impl Run<'_> {
-    /// In a new store: imports the CSV that is there and finds the Python program's offset.
-    fn take_over(&mut self) -> Result<(), StoreError> {
-        let paths = &self.config.paths;
-        let offset_file = legacy::offset_file(&paths.python_state_dirs);
-        let mut imported = legacy::Imported::default();
-        if self.store.is_new()? {
-            let offset = offset_file.as_deref().map(legacy::offset).transpose()?;
-            imported = self.store.take_over(&paths.csv, offset, &self.host.zone)?;
-            if let Some(offset) = offset {
-                log::info!("Took over the offset of the Python program: {offset} bytes are read");
+    /// What an earlier run could not finish comes first, so that rows keep the order of the log.
+    fn begin(&mut self) -> Result<(), StoreError> {
+        self.take_over()?;
+        let host = self.host;
+        let stop = || host.stopping();
+        self.summary.late_rows = self.store.project(&self.config.paths.csv, &host.zone, &stop)?;
+        Ok(())
+    }
+
+    /// Reads, commits and projects what is new.
+    fn read(&mut self, progress: &mut dyn Progress) -> Result<(), StoreError> {
+        let (host, paths) = (self.host, &self.config.paths);
+        for log in &paths.mail_logs {
+            self.read_log(log, progress)?;
+            if host.stopping() {
+                self.summary.interrupted = true;
+                return Ok(());
             }
         }
-        offset_file.as_deref().map_or(Ok(()), legacy::retire_offset)?;
-        if imported.rows > 0 {
-            log::info!("Took over {} rows of {}", imported.rows, paths.csv.display());
+        self.store.project(&paths.csv, &host.zone, &|| host.stopping())?;
+        self.enricher.catch_up(&mut self.store, host)?;
+        self.summary.names_late = self.enricher.late();
+        for (what, hint) in self.enricher.warnings() {
+            self.warn(hint.map_or(what.clone(), |hint| format!("{what}\n  hint: {hint}")));
         }
-        if imported.bad_count > 0 {
-            let csv = paths.csv.display();
-            self.warn(format!(
-                "{} lines of {csv} are not rows of a login; they stay there, and count nowhere",
-                imported.bad_count
-            ));
-            for (line, what) in &imported.bad {
-                self.warn(format!("{csv}:{line}: {what}"));
-            }
+        if self.summary.errors.is_empty() {
+            self.store.end_takeover()?;
         }
+        let enricher = &mut self.enricher;
+        let room = if self.told.is_some() { Room::Little } else { Room::Much };
+        let what = (&self.config.thresholds, &host.zone, room);
+        judge(&mut self.store, what, &mut |address| enricher.whence(address), &|| host.stopping())?;
+        self.summary.reports_wait = !self.store.outbox()?.is_empty();
+        self.summary.interrupted = host.stopping();
         Ok(())
     }
 
     /// Reads what is new of `log`.
     fn read_log(&mut self, log: &MailLog, progress: &mut dyn Progress) -> Result<(), StoreError> {
-        if *log == MailLog::Journal {
-            let hint = "set `mail_log` in section [paths] to the file that rsyslog writes";
-            self.error("reading the journal is not built yet in this version", Some(hint));
-            return Ok(());
-        }
         let path = name(log);
         let configured: Vec<_> = self.config.paths.mail_logs.iter().map(name).collect();
         let (known, others) = self.store.generations(&path, &configured)?;
+        if let MailLog::Journal(directory) = log {
+            let journal = Journal { directory: directory.as_deref() };
+            return self.read_journal((&journal, &path), known, progress);
+        }
         let mut plan = if *log == MailLog::Stdin {
             rotation::plan_stream(Box::new(std::io::stdin()), known)
         } else {
@@ -191,7 +211,7 @@ impl Run<'_> {
                     &what,
                     Some("is rsyslog running? set `mail_log` to where it writes now"),
                 );
-            } else {
+            } else if self.told.is_none() {
                 self.warn(what);
             }
         }
@@ -199,7 +219,7 @@ impl Run<'_> {
         if self.config.paths.mail_logs.first() == Some(log)
             && let Some(offset) = self.store.offset_to_take_over()?
         {
-            take_over_offset(&mut plan.readings, offset);
+            takeover::pass_over(&mut plan.readings, offset);
         }
         self.read_plan(&path, plan, progress)
     }
@@ -220,10 +240,14 @@ impl Run<'_> {
         log::debug!("Files to process: [{}], starting from offset: {offset}", files.join(", "));
         let total = plan.readings.iter().map(|reading| reading.stamp.size).sum();
         let bytes_read = Arc::new(AtomicU64::new(0));
-        let (files, mut hand_out_next) = start_readers(self.host, plan.readings, &bytes_read);
+        let counted_until = self.store.counted_until(true)?;
+        let reads = (self.config.detect.services, counted_until);
+        let (files, mut hand_out_next) =
+            start_readers((self.host, reads), plan.readings, &bytes_read);
         let mut gap = plan.gap;
         for (at, file) in files.into_iter().enumerate() {
-            log::info!("Processing {} (gzip: {})", shown(&file.path), is_gzip(&file.path));
+            let what = format!("{} (gzip: {})", shown(&file.path), is_gzip(&file.path));
+            self.processing(&what);
             let mut tick = |names| {
                 progress.names(names);
                 progress.bytes(bytes_read.load(Ordering::Relaxed), total);
@@ -251,9 +275,13 @@ impl Run<'_> {
     ) -> Result<Option<Timestamp>, StoreError> {
         loop {
             let tools = (self.host, self.config, &mut self.enricher);
-            match commit::file(&mut self.store, (log, file), tools, tick)? {
+            match commit::file(&mut self.store, (log, file), tools, tick, self.puts_off)? {
                 Committed::Done(counts, ended) => {
                     self.count(&file.path, &counts);
+                    for complaint in ended.complaints {
+                        let complaint = for_terminal(complaint.as_bytes());
+                        self.warn(format!("journalctl says: {complaint}"));
+                    }
                     if let Some(error) = &ended.error {
                         self.source_error(error);
                     }
@@ -264,76 +292,6 @@ impl Run<'_> {
             }
         }
     }
-
-    fn count(&mut self, path: &Path, counts: &Counts) {
-        self.summary.lines += counts.lines;
-        self.summary.failures += counts.failures;
-        self.summary.logins += counts.logins;
-        self.summary.ignored += counts.ignored;
-        self.summary.puzzles += counts.puzzles;
-        self.summary.cut_lines += counts.cut_lines;
-        for Puzzle { line, text, because } in &counts.puzzle_samples {
-            self.warn(format!(
-                "{}:{line} looks like a login but matched no rule ({because}): {}",
-                shown(path),
-                text.for_terminal()
-            ));
-        }
-        let more = counts.puzzles.saturating_sub(counts.puzzle_samples.len() as u64);
-        if more > 0 {
-            let path = shown(path);
-            self.warn(format!(
-                "{path}: {more} more; `maillogsentinel explain --missed {path}` lists them"
-            ));
-        }
-        if counts.cut_lines > 0 {
-            self.warn(format!(
-                "{}: {} lines are longer than any that a mail server writes; only their start was read",
-                shown(path),
-                counts.cut_lines
-            ));
-        }
-    }
-
-    fn source_error(&mut self, error: &SourceError) {
-        if error.is_passing() {
-            let hint = error.hint().unwrap_or_default();
-            return self
-                .warn(format!("{}\n  hint: {hint}", for_terminal(error.to_string().as_bytes())));
-        }
-        self.error(&error.to_string(), error.hint().as_deref());
-    }
-
-    fn error(&mut self, what: &str, hint: Option<&str>) {
-        let text = for_terminal(what.as_bytes()).into_owned();
-        let text = hint.map_or(text.clone(), |hint| format!("{text}\n  hint: {hint}"));
-        log::error!("{text}");
-        self.summary.errors.push(text);
-    }
-
-    fn warn(&mut self, text: String) {
-        log::warn!("{text}");
-        self.summary.warnings.push(text);
-    }
-}
-
-/// Finds the file of which the Python program had read `offset` bytes, and passes over what it
-/// had read. If the log was rotated since, it is the newest rotation that is long enough.
-fn take_over_offset(readings: &mut [Reading], offset: u64) {
-    let compressed = |reading: &Reading| {
-        !matches!(
-            compressed::Compression::of_file(&reading.path),
-            Ok(compressed::Compression::None)
-        )
-    };
-    let holder = readings.iter().rposition(|r| r.stamp.size >= offset || compressed(r));
-    let Some(holder) = holder else { return };
-    for (at, reading) in readings.iter_mut().enumerate().take(holder + 1) {
-        if reading.from != From::Start {
-            continue;
-        }
-        reading.from = From::TakenOver(if at == holder { offset } else { u64::MAX });
-    }
 }
 
 /// What the store knows a log by.
@@ -341,40 +299,11 @@ fn name(log: &MailLog) -> PathBuf {
     match log {
         MailLog::File(path) => path.clone(),
         MailLog::Stdin => PathBuf::from("-"),
-        MailLog::Journal => PathBuf::from("journal"),
+        MailLog::Journal(None) => PathBuf::from("journal"),
+        MailLog::Journal(Some(folder)) => {
+            let mut name = OsString::from("journal of ");
+            name.push(folder);
+            name.into()
+        }
     }
-}
-
-fn gap_text(
-    log: &Path,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-    zone: &TimeZone,
-) -> String {
-    let show = |time: Option<Timestamp>| {
-        let unknown = || "an unknown time".to_owned();
-        time.map_or_else(unknown, |t| {
-            t.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
-        })
-    };
-    format!(
-        "{}: lines from {} to {} may be missing: the file that was read last, or one that followed \
-         it, is gone\n  hint: run more often, or let logrotate keep more files",
-        shown(log),
-        show(since),
-        show(until)
-    )
-}
-
-fn is_gzip(path: &Path) -> &'static str {
-    match compressed::Compression::of_file(path) {
-        Ok(compressed::Compression::Gzip) => "True",
-        _ => "False",
-    }
-}
-
-/// A path for a log line; its name may hold anything.
-fn shown(path: &Path) -> String {
-    use std::os::unix::ffi::OsStrExt;
-    for_terminal(path.as_os_str().as_bytes()).into_owned()
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use memchr::memrchr;
 
-use crate::event::Findings;
+use crate::event::{Findings, Services};
 use crate::host::Host;
 use crate::parse::time::{Chronology, YEARS};
 use crate::parse::{Outage, Scanner, Stop};
@@ -21,9 +21,13 @@ use crate::store::Novelty;
 
 use super::commit::File;
 
+/// Whose logins are recorded, and until when successful ones were counted in another kind of source.
+pub(super) type Reads = (Services, Option<Timestamp>);
+
 /// A file to read, and where its findings go.
 pub(super) struct Job {
     pub(super) reading: Reading,
+    pub(super) reads: Reads,
     /// How many threads may read it.
     pub(super) threads: usize,
     pub(super) sender: SyncSender<Message>,
@@ -51,17 +55,26 @@ pub(super) struct Ended {
     pub(super) first_time: Option<Timestamp>,
     /// What went wrong.
     pub(super) error: Option<SourceError>,
+    /// What is worth knowing, though all was read.
+    pub(super) complaints: Vec<String>,
 }
 
 impl Ended {
     pub(super) fn failed(error: SourceError) -> Self {
         let (path, stamp) = (PathBuf::new(), Stamp::default());
-        Self { progress: None, path, stamp, first_time: None, error: Some(error) }
+        Self {
+            progress: None,
+            path,
+            stamp,
+            first_time: None,
+            error: Some(error),
+            complaints: vec![],
+        }
     }
 }
 
 /// Messages that may wait for a file whose turn has not come.
-const QUEUE: usize = 16;
+pub(super) const QUEUE: usize = 16;
 /// A message is sent when it holds about this much.
 const FAILURES: usize = 500;
 /// Likewise, bytes of logins.
@@ -72,7 +85,7 @@ const NAME_BYTES: usize = 64 * 1024;
 /// Starts the threads that read; gives the files in their order, each with its findings to come,
 /// and the jobs that are not handed out yet.
 pub(super) fn start_readers(
-    host: &Host,
+    (host, reads): (&Host, Reads),
     readings: Vec<Reading>,
     bytes_read: &Arc<AtomicU64>,
 ) -> (Vec<File>, impl FnMut() + use<>) {
@@ -82,8 +95,9 @@ pub(super) fn start_readers(
     for reading in readings {
         let (sender, messages) = sync_channel(QUEUE);
         let ends_takeover = matches!(reading.from, From::TakenOver(bytes) if bytes < u64::MAX);
-        files.push(File { path: reading.path.clone(), ends_takeover, messages });
-        jobs.push_back(Job { reading, threads, sender });
+        let path = reading.path.clone();
+        files.push(File { path, ends_takeover, messages, is_journal: false });
+        jobs.push_back(Job { reading, reads, threads, sender });
     }
     let (hand_out, handed_out) = channel();
     let handed_out = Arc::new(Mutex::new(handed_out));
@@ -107,8 +121,8 @@ pub(super) fn start_readers(
 fn work(jobs: &Mutex<Receiver<Job>>, host: &Host, bytes_read: &Arc<AtomicU64>) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { reading, threads, sender }) = job else { return };
-        let ended = read((reading, threads), &sender, (host, bytes_read));
+        let Ok(Job { reading, reads, threads, sender }) = job else { return };
+        let ended = read((reading, reads, threads), &sender, (host, bytes_read));
         // The other side is gone when the run was interrupted.
         if sender.send(Message::Ended(Box::new(ended))).is_err() {
             return;
@@ -117,7 +131,7 @@ fn work(jobs: &Mutex<Receiver<Job>>, host: &Host, bytes_read: &Arc<AtomicU64>) {
 }
 
 fn read(
-    (mut reading, threads): (Reading, usize),
+    (mut reading, reads, threads): (Reading, Reads, usize),
     sender: &SyncSender<Message>,
     (host, bytes_read): (&Host, &Arc<AtomicU64>),
 ) -> Ended {
@@ -127,11 +141,12 @@ fn read(
     let guesses = (0..YEARS).map(|years| (years, from_start)).chain([(0, false)]);
     for (years_back, may_restart) in guesses {
         let again = reading.again();
+        let follows = reading.follows || matches!(reading.from, From::TakenOver(_));
         let opened = match file::open(reading, bytes_read) {
             Ok(opened) => opened,
             Err(error) => return Ended::failed(error),
         };
-        let mut file = FileReader::new(opened, host, years_back, sender);
+        let mut file = FileReader::new((opened, follows), (host, reads), years_back, sender);
         match file.read(threads, host, may_restart) {
             Flow::YearsTooLate => reading = again,
             Flow::End => return file.end(None),
@@ -165,7 +180,12 @@ pub(super) struct FileReader<'s> {
 }
 
 impl<'s> FileReader<'s> {
-    fn new(opened: Opened, host: &Host, years_back: i16, sender: &'s SyncSender<Message>) -> Self {
+    pub(super) fn new(
+        (opened, follows): (Opened, bool),
+        (host, (services, counted_until)): (&Host, Reads),
+        years_back: i16,
+        sender: &'s SyncSender<Message>,
+    ) -> Self {
         let (mut last_time, mut lines, mut outage) = (None, 0, Outage::default());
         let (mut taken_over, mut novelty, mut logins_after) = (0, Novelty::New, None);
         match &opened.from {
@@ -181,13 +201,20 @@ impl<'s> FileReader<'s> {
         let modified = host.plausible(opened.stamp.modified_ns);
         let chronology = Chronology::new(host.zone.clone(), modified, last_time, years_back);
         let mut scanner = Scanner::new(chronology, outage, (&host.name, lines));
-        scanner.count_logins_after(logins_after);
+        scanner.count_services(services);
+        scanner.count_logins_after(logins_after.max(counted_until));
+        match &opened.from {
+            From::After(progress) => scanner.resume_names(&progress.names),
+            _ if follows => scanner.follow(),
+            _ => {}
+        }
         Self { opened, scanner, sender, novelty, taken_over, found: Findings::default() }
     }
 
-    fn read(&mut self, threads: usize, host: &Host, may_restart: bool) -> Flow {
+    pub(super) fn read(&mut self, threads: usize, host: &Host, may_restart: bool) -> Flow {
         if threads > 1
             && self.taken_over == 0
+            && !self.scanner.is_joining()
             && let Some(end) = self.read_pieces(threads, host, may_restart)
         {
             return end;
@@ -228,19 +255,24 @@ impl<'s> FileReader<'s> {
         self.sender.send(Message::Found(found, self.novelty)).is_ok()
     }
 
-    fn end(mut self, error: Option<SourceError>) -> Ended {
-        self.send(true);
+    /// How far it was read.
+    pub(super) fn progress(&self) -> Progress {
         let (head, tail) = self.opened.blocks.edges().fingerprints();
-        let offset = self.opened.blocks.position();
-        let progress = Progress {
-            offset,
+        Progress {
+            offset: self.opened.blocks.position(),
             lines: self.scanner.lines(),
             head,
             tail,
             unfinished: self.opened.unfinished(),
             last_time: self.scanner.last_time(),
             outage: self.scanner.outage().processes(),
-        };
+            entry: None,
+            names: self.scanner.names(),
+        }
+    }
+
+    pub(super) fn end(mut self, error: Option<SourceError>) -> Ended {
+        self.send(true);
         // After an error of the disk the same file must be looked at again.
         let stamp = match &error {
             Some(SourceError::Io { .. }) => Stamp::default(),
@@ -249,8 +281,9 @@ impl<'s> FileReader<'s> {
         let path = self.opened.path();
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         // A file of which not one line is complete has no identity yet.
-        let progress = Some(progress).filter(|_| offset > 0);
-        Ended { progress, path, stamp, first_time: self.scanner.first_time(), error }
+        let progress = Some(self.progress()).filter(|progress| progress.offset > 0);
+        let first_time = self.scanner.first_time();
+        Ended { progress, path, stamp, first_time, error, complaints: vec![] }
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Report, Scope};
+use crate::meaning::Meaning;
 use crate::untrusted::Untrusted;
 
 /// The document. Times are RFC 3339, days `YYYY-MM-DD`, hostile text as `for_terminal` shows it.
@@ -19,6 +20,8 @@ struct Document<'r> {
     finished: bool,
     /// False if nothing was read of the day: then no number means anything.
     known: bool,
+    /// Null: not known.
+    meaning: Option<&'r Meaning>,
     summary: &'r [String],
     total: u64,
     imported: u64,
@@ -127,6 +130,7 @@ pub fn render(report: &Report, summary: &[String]) -> String {
         day: report.day.to_string(),
         finished: !report.is_today,
         known: !report.knows_nothing(),
+        meaning: report.meaning.as_ref(),
         summary,
         total: figures.total,
         imported: figures.imported,

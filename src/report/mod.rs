@@ -13,12 +13,13 @@ mod encoding;
 pub mod message;
 pub mod send;
 
-pub use numbers::grouped;
+pub use numbers::{grouped, rhythm};
 
 use jiff::Zoned;
 use jiff::civil::Date;
 
 use crate::figures::Figures;
+use crate::meaning::Meaning;
 
 /// All that a report says, whatever its form.
 #[derive(Clone, Debug)]
@@ -47,6 +48,8 @@ pub struct Report {
     pub attachment: Attachment,
     /// What went wrong when the logs were read just before.
     pub errors: Vec<String>,
+    /// What it means; `None` if that is not known, as of a database.
+    pub meaning: Option<Meaning>,
 }
 
 impl Report {
@@ -95,7 +98,9 @@ impl Report {
             Scope::Database { server: None, .. } => "all servers",
             Scope::Database { server: Some(server), .. } => server,
         };
-        let about = format!("MailLogSentinel report for {} on {whose}", self.day);
+        let verdict = self.meaning.as_ref().map(|meaning| meaning.verdict.text() + " - ");
+        let verdict = verdict.unwrap_or_default();
+        let about = format!("{verdict}MailLogSentinel report for {} on {whose}", self.day);
         if self.knows_nothing() {
             return format!("{about}: nothing was read");
         }

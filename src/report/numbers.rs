@@ -13,6 +13,17 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
+/// How often something comes, by the seconds between: `every 15 min`, `every 3 h`.
+pub fn rhythm(seconds: i64) -> String {
+    const DAY: i64 = 86_400;
+    match seconds {
+        ..=89 => format!("every {seconds} s"),
+        90..=5399 => format!("every {} min", (seconds + 30) / 60),
+        5400..=172_799 => format!("every {} h", (seconds + 1800) / 3600),
+        _ => format!("every {} days", (seconds + DAY / 2) / DAY),
+    }
+}
+
 /// In at most six characters, for the scale of a chart: `950`, `9,500`, `95k`, `1.2M`.
 pub(super) fn compact(number: u64) -> String {
     const UNITS: [(u64, &str); 6] = [

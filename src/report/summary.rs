@@ -3,8 +3,10 @@
 use jiff::SignedDuration;
 
 use super::{Report, grouped};
-use crate::figures::{Hour, median_hundredths};
+use crate::figures::{Hour, hides_clients, median_hundredths};
 
+/// So few more or less are nothing, whatever they are a multiple of.
+const A_FEW: u64 = 5;
 /// From this multiple of the usual on, it is more; below its inverse, it is less.
 const MORE: u64 = 150;
 /// Likewise, much more.
@@ -13,14 +15,29 @@ const MUCH_MORE: u64 = 300;
 /// The sentences, the most important one first; plain text without line ends.
 pub fn sentences(report: &Report) -> Vec<String> {
     let figures = &report.figures;
-    let mut sentences = vec![how_many(report)];
-    if figures.total > 0 {
+    let meaning = report.meaning.as_ref();
+    let mut sentences: Vec<_> =
+        meaning.map(|meaning| meaning.verdict.text() + ".").into_iter().collect();
+    sentences.push(how_many(report));
+    if let Some(own) = meaning.map(|meaning| meaning.own_failures).filter(|own| *own > 0) {
         sentences.push(format!(
-            "They came from {} in {}, against {}.",
+            "{} of them {} your own users', and no attack.",
+            grouped(own),
+            if own == 1 { "is" } else { "are" }
+        ));
+    }
+    if figures.total > 0 {
+        // Without a database, nothing is known of networks.
+        let networks = match figures.networks {
+            0 => String::new(),
+            some => format!(" in {}", counted(some, "known network", "known networks")),
+        };
+        sentences.push(format!(
+            "They came from {}{networks}, against {}.",
             counted(figures.addresses, "address", "addresses"),
-            counted(figures.networks, "known network", "known networks"),
             counted(figures.accounts, "account", "accounts"),
         ));
+        sentences.extend(hidden(report));
         sentences.extend(busiest(report));
     }
     if figures.imported > 0 {
@@ -31,6 +48,10 @@ pub fn sentences(report: &Report) -> Vec<String> {
         ));
     }
     sentences.extend(silent(report));
+    if let Some(meaning) = meaning {
+        let all = [&meaning.campaigns, &meaning.own_users, &meaning.to_do];
+        sentences.extend(all.into_iter().flatten().cloned());
+    }
     for error in &report.errors {
         let error = error.split("\n  hint: ").next().unwrap_or_default();
         sentences.push(format!("Not all could be read: {}", error.replace('\n', " ")));
@@ -83,7 +104,9 @@ fn compared(report: &Report) -> String {
     let Some(usual) = usual_hundredths(report) else {
         return "with too few days before to tell whether that is usual".to_owned();
     };
+    let is_near = figures.total.abs_diff(usual / 100) < A_FEW;
     let words = match figures.total.saturating_mul(10_000).checked_div(usual) {
+        Some(_) if is_near => "about as usual",
         None => "where there usually are none",
         Some(percent) if percent >= MUCH_MORE => "much more than usual",
         Some(percent) if percent >= MORE => "more than usual",
@@ -116,6 +139,21 @@ fn usual_hundredths(report: &Report) -> Option<u64> {
     }
     let days = figures.days.iter().rev().skip(1).take(14);
     median_hundredths(days.filter_map(|(_, count)| *count).collect())
+}
+
+/// What stands before the mail server and hides who its clients are.
+fn hidden(report: &Report) -> Option<String> {
+    let figures = &report.figures;
+    let own = report.address.parse().ok();
+    let (address, count) = figures.busiest_address?;
+    hides_clients(address, count, figures.total, own).then(|| {
+        format!(
+            "The clients' addresses are hidden: {} of the failed logins came from {address}, which is this \
+             network's own, most likely a proxy, a gateway or a container's bridge; \
+             docs/troubleshooting.md tells how to mend it.",
+            if count == figures.total { "all".to_owned() } else { grouped(count) },
+        )
+    })
 }
 
 fn busiest(report: &Report) -> Option<String> {

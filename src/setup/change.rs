@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::carry::{Actions, run};
 use super::give::give;
 use super::undo::Undo;
-use super::units::{FOLDER, PACKAGED};
+use super::units::{FOLDER, FOLLOWS, PACKAGED};
 use super::{Place, io_error};
 use crate::{account, files};
 
@@ -83,7 +83,7 @@ pub enum Change {
     Enabled(String),
     /// It is not, and does not.
     Disabled(String),
-    /// It runs with its new times.
+    /// It runs with what is new for it.
     Restarted(String),
 }
 
@@ -119,6 +119,7 @@ impl Change {
             Self::Reloaded => "let systemd read its units again".to_owned(),
             Self::Enabled(unit) => format!("start {unit}, now and at each boot"),
             Self::Disabled(unit) => format!("stop {unit}, for good"),
+            Self::Restarted(unit) if unit == FOLLOWS => format!("restart {unit}, for what is new"),
             Self::Restarted(unit) => format!("restart {unit}, for its new times"),
         }
     }
@@ -348,7 +349,7 @@ pub(super) fn is_enabled(place: &Place, unit: &str) -> bool {
 }
 
 /// Whether it runs, if systemd does.
-fn is_active(place: &Place, unit: &str) -> Option<bool> {
+pub(super) fn is_active(place: &Place, unit: &str) -> Option<bool> {
     place.has_systemd().then(|| run(&["systemctl", "--quiet", "is-active", unit]).is_ok())
 }
 

@@ -7,14 +7,29 @@ use std::time::Duration;
 
 use super::plan::log_is_there;
 use super::units::{FOLDER, FORMER};
+use crate::config::MailLog;
 use crate::{files, programs};
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Where distributions have the mail log.
 const LOGS: [&str; 4] =
     ["/var/log/mail.log", "/var/log/maillog", "/var/log/mail", "/var/log/mail/mail.log"];
 /// How much of the end of a log is looked at.
 const END_BYTES: u64 = 64 * 1024;
+/// Asks for about as much of the journal: what was logged as mail (syslog(3)).
+const JOURNAL: [&str; 7] = [
+    "journalctl",
+    "--quiet",
+    "--no-pager",
+    "--no-hostname",
+    "--output=short-iso",
+    "--lines=500",
+    "SYSLOG_FACILITY=2",
+];
+
+/// A log, as `mail_log` names it, and the last line of Postfix in it, as it is.
+type Log = (String, Option<Vec<u8>>);
 
 /// What is there.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +38,8 @@ pub struct Finds {
     pub postfix: Option<String>,
     /// Whether Dovecot is there, which checks passwords for Postfix.
     pub dovecot: bool,
-    /// The log, and the last line of Postfix in it, as it is.
-    pub log: Option<(PathBuf, Option<Vec<u8>>)>,
+    /// The log.
+    pub log: Option<Log>,
     /// Whether a syslog daemon writes files.
     pub syslog: Option<&'static str>,
     /// The time zone.
@@ -34,26 +49,32 @@ pub struct Finds {
 }
 
 /// Looks at this machine; `set` are the logs that a configuration names.
-pub fn find(set: &[&Path]) -> Finds {
+pub fn find(set: &[MailLog]) -> Finds {
     let postconf = |name| {
         let answer = programs::ask(&["postconf", "-h", name], PATIENCE).ok()?;
         let value = answer.output.trim().to_owned();
         (answer.status == Some(0) && !value.is_empty()).then_some(value)
     };
     let own = postconf("maillog_file").map(PathBuf::from);
-    let candidates = set.iter().map(|path| path.to_path_buf()).chain(own);
+    let has_own = own.is_some();
+    let candidates = set.iter().filter_map(|log| Some(log.file()?.to_owned())).chain(own);
     let mut candidates = candidates.chain(LOGS.map(PathBuf::from));
-    let log = candidates.find(|path| log_is_there(path).is_ok());
+    let file = candidates.find(|path| log_is_there(path).is_ok());
+    let file = file.map(|path| (path.display().to_string(), last_line(&path)));
     let daemons = [("/usr/sbin/rsyslogd", "rsyslog"), ("/usr/sbin/syslog-ng", "syslog-ng")];
+    // Without a daemon that writes to it, a file may be left from a time when there was one.
+    let syslog = daemons.iter().find(|(path, _)| Path::new(path).exists()).map(|(_, name)| *name);
+    let is_written =
+        |(path, line): &Log| has_own || syslog.is_some() || line.is_some() && is_fresh(path);
+    let is_journal = set.iter().any(|log| matches!(log, MailLog::Journal(_)));
+    let journal = || in_journal().map(|line| ("journal".to_owned(), Some(line)));
+    let log = file.clone().filter(|it| !is_journal && is_written(it)).or_else(journal).or(file);
     let python = FORMER.iter().map(|unit| Path::new(FOLDER).join(unit));
     Finds {
         postfix: postconf("mail_version"),
         dovecot: Path::new("/usr/sbin/dovecot").exists(),
-        log: log.map(|path| {
-            let sample = last_line(&path);
-            (path, sample)
-        }),
-        syslog: daemons.iter().find(|(path, _)| Path::new(path).exists()).map(|(_, name)| *name),
+        log,
+        syslog,
         zone: zone(),
         python: python.filter(|path| path.exists()).collect(),
     }
@@ -72,6 +93,21 @@ fn last_line(path: &Path) -> Option<Vec<u8>> {
     file.seek(SeekFrom::Start(length.saturating_sub(END_BYTES))).ok()?;
     let mut end = Vec::new();
     file.take(END_BYTES).read_to_end(&mut end).ok()?;
+    of_postfix(&end)
+}
+
+/// Whether a log was written to within a day.
+fn is_fresh(path: &str) -> bool {
+    let modified = fs::metadata(path).and_then(|meta| meta.modified());
+    modified.is_ok_and(|time| time.elapsed().map_or(true, |age| age < DAY))
+}
+
+/// The last line that Postfix wrote to the journal of this machine.
+fn in_journal() -> Option<Vec<u8>> {
+    of_postfix(programs::ask(&JOURNAL, PATIENCE).ok()?.output.as_bytes())
+}
+
+fn of_postfix(end: &[u8]) -> Option<Vec<u8>> {
     let lines = end.split(|byte| *byte == b'\n').rev();
     let is_postfix = |line: &&[u8]| memchr::memmem::find(line, b"postfix/").is_some();
     lines.filter(is_postfix).map(<[u8]>::to_vec).next()

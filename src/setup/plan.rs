@@ -4,13 +4,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use super::change::is_active;
 use super::folders::folders;
 use super::services::services;
-use super::units::{TIMERS, drop_ins, groups, time};
+use super::units::{FOLLOWS, TIMERS, drop_ins, groups, time};
 use super::{Change, Place, Refusal, calendar};
 use crate::account;
 use crate::config::{Config, MailLog};
 use crate::manual;
+use crate::source::journal::Journal;
 
 /// What is wanted.
 pub struct Wanted<'c> {
@@ -81,6 +83,10 @@ pub fn plan(wanted: &Wanted<'_>, place: &Place) -> Result<Vec<Change>, Refusal> 
     let mut all: Vec<_> = all.into_iter().filter(|change| !change.is_done(place)).collect();
     let drop_ins = drop_ins(config, account, &groups)?;
     all.extend(services(wanted, &drop_ins, place));
+    // It may have read what is changed: runs that timers start read it anew each time.
+    if !all.is_empty() && is_active(place, FOLLOWS) == Some(true) {
+        all.push(Change::Restarted(FOLLOWS.to_owned()));
+    }
     all.iter().filter_map(Change::path).try_for_each(|path| place.check(path))?;
     Ok(all)
 }
@@ -128,11 +134,10 @@ fn check(config: &Config, place: &Place) -> Result<(), Refusal> {
                 let what = "`mail_log = -` is standard input, which services do not have";
                 return Err(Refusal::new(what, "set mail_log to a file"));
             }
-            MailLog::Journal => {
-                let what = "`mail_log = journal` is not built yet in this version";
-                return Err(Refusal::new(what, "install rsyslog, and set mail_log to its file"));
+            MailLog::Journal(directory) if !place.is_staging() => {
+                journal_is_there(directory.as_deref())?;
             }
-            MailLog::File(_) => {}
+            MailLog::Journal(_) | MailLog::File(_) => {}
         }
     }
     Ok(())
@@ -140,8 +145,7 @@ fn check(config: &Config, place: &Place) -> Result<(), Refusal> {
 
 /// Whether there is a log, and a file.
 pub fn log_is_there(path: &Path) -> Result<(), Refusal> {
-    let hint = "set mail_log to where Postfix logs to. If that is the journal only, install rsyslog: \
-                this version does not read the journal";
+    let hint = "set mail_log to where Postfix logs to; if that is the journal only, to journal";
     match fs::metadata(path) {
         Ok(meta) if meta.is_file() => Ok(()),
         Ok(_) => Err(Refusal::new(format!("the mail log {} is no file", path.display()), hint)),
@@ -150,6 +154,14 @@ pub fn log_is_there(path: &Path) -> Result<(), Refusal> {
         }
         Err(error) => Err(Refusal::new(format!("the mail log {}: {error}", path.display()), hint)),
     }
+}
+
+/// Whether there is a journal.
+pub fn journal_is_there(directory: Option<&Path>) -> Result<(), Refusal> {
+    Journal { directory }.check().map_err(|error| {
+        let hint = error.hint().unwrap_or_else(|| "set mail_log to a file".to_owned());
+        Refusal::new(error.to_string(), hint)
+    })
 }
 
 /// The program where services find it.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::carry::SUFFIX;
 use super::folders::recorded;
 use super::plan::{ROTATIONS, STAGED};
-use super::units::{DROP_IN, FOLDER, TIMERS, UNITS, are_packaged};
+use super::units::{DROP_IN, FOLDER, FOLLOWS, TIMERS, UNITS, are_packaged};
 use super::{Change, Place, Refusal};
 use crate::account;
 use crate::config::{Config, DEFAULT_PATHS};
@@ -18,8 +18,8 @@ pub fn removal(
     place: &Place,
     data: bool,
 ) -> Result<(Vec<Change>, Vec<PathBuf>), Refusal> {
-    let mut all: Vec<_> =
-        TIMERS.iter().map(|timer| Change::Disabled((*timer).to_owned())).collect();
+    let units = TIMERS.iter().chain(&[FOLLOWS]);
+    let mut all: Vec<_> = units.map(|unit| Change::Disabled((*unit).to_owned())).collect();
     let mut files: Vec<PathBuf> = Vec::new();
     let folder = Path::new(FOLDER);
     files.extend(UNITS.iter().map(|(unit, _)| folder.join(format!("{unit}.d")).join(DROP_IN)));

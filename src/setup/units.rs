@@ -12,9 +12,10 @@ macro_rules! units {
 }
 
 /// Names and texts.
-pub(super) const UNITS: [(&str, &str); 8] = units![
+pub(super) const UNITS: [(&str, &str); 9] = units![
     "maillogsentinel.service",
     "maillogsentinel.timer",
+    "maillogsentinel-follow.service",
     "maillogsentinel-report.service",
     "maillogsentinel-report.timer",
     "maillogsentinel-ipdb.service",
@@ -30,6 +31,9 @@ pub(super) const TIMERS: [&str; 4] = [
     "maillogsentinel-ipdb.timer",
     "maillogsentinel-sql.timer",
 ];
+
+/// The one that no timer starts: it runs on, if an administrator has enabled it.
+pub(super) const FOLLOWS: &str = "maillogsentinel-follow.service";
 
 /// Those of the Python program that have other names.
 pub(super) const FORMER: [&str; 7] = [

@@ -35,6 +35,8 @@ pub struct Reading {
     pub from: From,
     /// What its last line is worth without an end.
     pub last_line: LastLine,
+    /// Whether another file of the log comes before it.
+    pub follows: bool,
 }
 
 impl Reading {
@@ -48,6 +50,7 @@ impl Reading {
             known: self.known,
             from: self.from.clone(),
             last_line: self.last_line,
+            follows: self.follows,
         }
     }
 }
@@ -58,7 +61,7 @@ pub enum From {
     /// All of it.
     Start,
     /// What follows the bytes that are done with.
-    After(Progress),
+    After(Box<Progress>),
     /// It starts like a generation that we know, and then differs: a copy brought back from a
     /// backup, say. Whoever reads it must leave out failures that are recorded, and count logins
     /// only after `since`.
@@ -178,7 +181,7 @@ fn open_stream(
     let mut start = Vec::new();
     stream.by_ref().take(FINGERPRINT_BYTES as u64).read_to_end(&mut start).map_err(io)?;
     let known = generations.iter().rev().find(|g| g.progress.head.starts(&start));
-    let from = known.map_or(From::Start, |g| From::After(g.progress.clone()));
+    let from = known.map_or(From::Start, |g| From::After(Box::new(g.progress.clone())));
     let whole = Box::new(io::Cursor::new(start).chain(stream));
     let opened = skip(whole, from, last_line, (stamp, path)).map_err(|error| match error {
         SourceError::Moved(_) => SourceError::NoContinuation,
@@ -257,6 +260,22 @@ fn skip(
 }
 
 impl Opened {
+    /// Lines that come from no file, from where those before them ended.
+    pub fn endless(stream: Stream, (from, known): (From, Option<i64>), path: &Path) -> Self {
+        let position = if let From::After(progress) = &from { progress.offset } else { 0 };
+        let last_line = LastLine::IsWhole;
+        Self {
+            blocks: Blocks::new(stream, position, Edges::default(), last_line),
+            stamp: Stamp::default(),
+            from,
+            known,
+            plain: None,
+            path: path.to_owned(),
+            last_line,
+            counter: Arc::default(),
+        }
+    }
+
     /// The path it was opened by.
     pub fn path(&self) -> &Path {
         &self.path

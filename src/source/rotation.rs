@@ -100,11 +100,13 @@ pub fn plan(log: &Path, known: &[Generation], others: &[Generation]) -> Plan {
     }
     drop_copies(&mut seen);
     plan.gap = gap(&seen, known, &numbers);
+    let has_past = !known.is_empty();
     for (file, last_line) in seen {
         let Some(from) = file.from else { continue };
         let known = file.known.and_then(|at| known.get(at)).map(|generation| generation.id);
         let Found { path, stamp, .. } = file.found;
-        plan.readings.push(Reading { path, stamp, stream: None, known, from, last_line });
+        let follows = has_past || !plan.readings.is_empty();
+        plan.readings.push(Reading { path, stamp, stream: None, known, from, last_line, follows });
     }
     plan
 }
@@ -118,6 +120,7 @@ pub fn plan_stream(stream: file::Stream, known: Vec<Generation>) -> Plan {
         known: None,
         from: From::Start,
         last_line: LastLine::IsWhole,
+        follows: false,
     };
     Plan { readings: vec![reading], ..Plan::default() }
 }
@@ -220,7 +223,7 @@ fn look(
         .max_by_key(|(_, g)| g.progress.offset);
     let (known, from) = match (verified, alike().next()) {
         (Some((at, g)), _) if g.progress.offset == found.stamp.size && plain => (Some(at), None),
-        (Some((at, g)), _) => (Some(at), Some(From::After(g.progress.clone()))),
+        (Some((at, g)), _) => (Some(at), Some(From::After(Box::new(g.progress.clone())))),
         (None, Some((at, g))) => (Some(at), Some(From::Again { since: g.progress.last_time })),
         (None, None) => {
             let same = |g: &Generation| {

@@ -13,9 +13,12 @@ use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBeh
 use super::StoreError;
 use super::days::{count_days, count_failures};
 use super::origins::Origins;
-use crate::event::{Failure, Findings, Logins, Manner};
-use crate::position::{Fingerprint, Progress, Stamp};
+use super::twins::Twins;
+use crate::event::{Failure, Findings, Manner, Network};
+use crate::logins::Logins;
+use crate::position::{Fingerprint, JournalEntry, Progress, Stamp};
 use crate::untrusted::Untrusted;
+use crate::user_name::name_of;
 
 /// How many manners are remembered within a transaction; attackers invent mechanisms.
 const MANNERS: usize = 1024;
@@ -39,25 +42,33 @@ pub struct Batch<'s> {
     origins: Origins,
     /// The last minute for which the CSV that was there before may have rows.
     imported_until: Option<i64>,
+    twins: Twins,
 }
 
 impl<'s> Batch<'s> {
-    pub(super) fn new(connection: &'s mut Connection, path: &'s Path) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        connection: &'s mut Connection,
+        path: &'s Path,
+        is_journal: bool,
+    ) -> Result<Self, StoreError> {
         let error =
             |source| StoreError::Database { action: "write", path: path.to_owned(), source };
         let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = begin.map_err(error)?;
-        transaction.execute_batch("DROP TABLE IF EXISTS temp.recorded").map_err(error)?;
+        transaction
+            .execute_batch("DROP TABLE IF EXISTS temp.recorded; DROP TABLE IF EXISTS temp.other")
+            .map_err(error)?;
         let sql = "SELECT max(time) FROM failure WHERE generation IS NULL";
         let imported_until = transaction.query_row(sql, [], |row| row.get(0)).map_err(error)?;
+        let twins = Twins::new(&transaction, is_journal).map_err(error)?;
         let (manners, origins) = (Manners::default(), Origins::default());
-        Ok(Self { transaction, path, manners, origins, imported_until })
+        Ok(Self { transaction, path, manners, origins, imported_until, twins })
     }
 
     /// Makes a row for a file that is read for the first time; gives its id.
     pub fn new_generation(&mut self, log: &Path) -> Result<i64, StoreError> {
         let sql = "INSERT INTO generation VALUES \
-            (NULL, ?, x'', 0, 0, 0, 0, 0, 0, 0, zeroblob(32), 0, zeroblob(32), 0, NULL, x'')";
+            (NULL, ?, x'', 0, 0, 0, 0, 0, 0, 0, zeroblob(32), 0, zeroblob(32), 0, NULL, x'', x'')";
         let made = self.transaction.execute(sql, [log.as_os_str().as_bytes()]);
         made.map_err(|e| self.error(e))?;
         Ok(self.transaction.last_insert_rowid())
@@ -71,7 +82,8 @@ impl<'s> Batch<'s> {
         novelty: Novelty,
     ) -> Result<u64, StoreError> {
         let added = self.add_failures(&findings.failures, generation, novelty);
-        let added = added.and_then(|added| self.add_logins(&findings.logins).map(|()| added));
+        let added =
+            added.and_then(|added| self.add_logins(&findings.logins, generation).map(|()| added));
         let added = added.and_then(|added| {
             count_days(&self.transaction, findings)?;
             count_failures(&self.transaction, added.iter().copied())?;
@@ -97,6 +109,9 @@ impl<'s> Batch<'s> {
                 continue;
             }
             for _ in 0..failure.times {
+                if self.twins.take(&self.transaction, failure)? {
+                    continue;
+                }
                 if self.claim(failure, manner, generation)? {
                     continue;
                 }
@@ -115,20 +130,43 @@ impl<'s> Batch<'s> {
         Ok(added)
     }
 
-    fn add_logins(&self, logins: &Logins) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO login VALUES (?, ?, ?, ?) \
-            ON CONFLICT DO UPDATE SET count = count + excluded.count";
+    fn add_logins(&self, logins: &Logins, generation: i64) -> rusqlite::Result<()> {
+        // SQLite's columns of an upsert are those before it.
+        let sql = "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, 0) \
+            ON CONFLICT DO UPDATE SET count = count + excluded.count, \
+            last = max(coalesce(last, 0), excluded.last), \
+            address = iif(first <= excluded.first, address, excluded.address), \
+            generation = iif(first <= excluded.first, generation, excluded.generation), \
+            position = iif(first <= excluded.first, position, excluded.position), \
+            first = iif(first <= excluded.first, first, excluded.first)";
         let mut insert = self.transaction.prepare_cached(sql)?;
         // In the order of the table's key, so that each page is visited once.
         let mut rows: Vec<_> = logins
             .iter()
-            .map(|(account, network, day, count)| (account, network.cidr(), day.to_string(), count))
+            .map(|it| ((it.account, it.network.cidr(), it.day.to_string(), it.service), it.known))
             .collect();
-        rows.sort_unstable();
-        for (account, network, day, count) in rows {
-            insert.execute(params![account, network, day, count.cast_signed()])?;
+        rows.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        for ((account, network, day, service), known) in rows {
+            insert.execute(params![
+                account,
+                network,
+                day,
+                service,
+                name_of(account.as_bytes()),
+                known.count.cast_signed(),
+                known.first.as_second(),
+                known.last.as_second(),
+                Address(known.address),
+                generation,
+                known.position.cast_signed(),
+            ])?;
         }
         Ok(())
+    }
+
+    /// How many failures were left out because the journal and a file tell of them.
+    pub fn twins(&self) -> u64 {
+        self.twins.taken()
     }
 
     /// The file that the Python program's offset is of has been read.
@@ -146,7 +184,7 @@ impl<'s> Batch<'s> {
     ) -> Result<(), StoreError> {
         let sql = "UPDATE generation SET log = ?, path = ?, device = ?, inode = ?, size = ?, \
             modified_ns = ?, offset = ?, lines = ?, head_length = ?, head = ?, tail_length = ?, \
-            tail = ?, unfinished = ?, last_time = ?, outage = ? WHERE id = ?";
+            tail = ?, unfinished = ?, last_time = ?, outage = ?, names = ? WHERE id = ?";
         let values = params![
             log.as_os_str().as_bytes(),
             path.as_os_str().as_bytes(),
@@ -163,10 +201,14 @@ impl<'s> Batch<'s> {
             progress.unfinished,
             progress.last_time.map(Timestamp::as_second),
             progress.outage.join(&b' '),
+            progress.names,
             id,
         ];
         let Self { transaction, path, .. } = self;
-        let done = transaction.execute(sql, values).and_then(|_| transaction.commit());
+        let done = transaction
+            .execute(sql, values)
+            .and_then(|_| progress.entry.as_ref().map_or(Ok(()), |e| note(&transaction, id, e)))
+            .and_then(|()| transaction.commit());
         done.map_err(|source| StoreError::Database {
             action: "write",
             path: path.to_owned(),
@@ -206,6 +248,14 @@ impl<'s> Batch<'s> {
     }
 }
 
+/// Notes the last entry of a journal that is done with.
+fn note(connection: &Connection, id: i64, entry: &JournalEntry) -> rusqlite::Result<()> {
+    let JournalEntry { cursor, boot, monotonic_us, realtime_us } = entry;
+    let (monotonic_us, realtime_us) = (monotonic_us.cast_signed(), realtime_us.cast_signed());
+    let values = params![id, cursor, boot, monotonic_us, realtime_us];
+    connection.execute("REPLACE INTO journal VALUES (?, ?, ?, ?, ?, 0)", values).map(drop)
+}
+
 /// Whether a failure from the same place of a file, with the same time, address and user, is there.
 fn is_recorded(connection: &Connection, failure: &Failure) -> rusqlite::Result<bool> {
     // Made only when a log came back from a backup, and gone with the transaction.
@@ -214,10 +264,13 @@ fn is_recorded(connection: &Connection, failure: &Failure) -> rusqlite::Result<b
              SELECT position, time, address, user FROM failure WHERE position IS NOT NULL; \
          CREATE INDEX IF NOT EXISTS temp.recorded_position ON recorded (position);",
     )?;
-    let sql = "SELECT EXISTS (SELECT 1 FROM temp.recorded \
-        WHERE position = ? AND time = ? AND address = ? AND user IS ?)";
-    let place = failure.position.cast_signed();
-    let values = params![place, failure.time.as_second(), Address(failure.address), failure.user];
+    // Of what names nobody any more, the network is left (`pseudonymise_after`).
+    let sql = "SELECT EXISTS (SELECT 1 FROM temp.recorded WHERE position = ?1 AND time = ?2 \
+        AND ((address = ?3 AND user IS ?4) OR (address = ?5 AND user LIKE 'pseudonym-%') \
+             OR (address = ?5 AND user IS NULL AND ?4 IS NULL)))";
+    let (place, time) = (failure.position.cast_signed(), failure.time.as_second());
+    let network = Address(Network::of(failure.address).address());
+    let values = params![place, time, Address(failure.address), failure.user, network];
     connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))
 }
 

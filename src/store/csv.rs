@@ -279,11 +279,6 @@ impl Store {
         })?;
         Ok(fits.then_some(out))
     }
-
-    fn newest_failure(&self) -> Result<i64, StoreError> {
-        let sql = "SELECT coalesce(max(id), 0) FROM failure";
-        self.connection.query_row(sql, [], |row| row.get(0)).map_err(|e| self.error("read", e))
-    }
 }
 
 fn count_lines(mut input: impl Read) -> io::Result<u64> {

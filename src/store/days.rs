@@ -32,8 +32,8 @@ pub(super) fn count_failures(
 pub(super) fn count_days(connection: &Connection, findings: &Findings) -> rusqlite::Result<()> {
     let mut days: BTreeMap<_, _> =
         findings.days.iter().map(|(day, read)| (*day, (*read, 0))).collect();
-    for (_, _, day, count) in findings.logins.iter() {
-        days.entry(day).or_default().1 += count;
+    for kind in findings.logins.iter() {
+        days.entry(kind.day).or_default().1 += kind.known.count;
     }
     let sql = "INSERT INTO coverage VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
         lines = lines + excluded.lines, puzzles = puzzles + excluded.puzzles, \

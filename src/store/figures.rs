@@ -1,11 +1,14 @@
 //! The numbers of a report, asked of the store.
 
+use std::net::IpAddr;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::batch::Address;
 use super::days::QUARTER;
 use super::rows::written;
 use super::{Store, StoreError};
@@ -187,6 +190,7 @@ fn count(connection: &Connection, figures: &mut Figures) -> rusqlite::Result<()>
         figures.networks = number(row, 4)?;
         Ok(())
     })?;
+    figures.busiest_address = busiest_address(connection, "temp.day")?;
     let sql = "SELECT reverse_dns, count(*) FROM temp.day GROUP BY 1";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
@@ -199,6 +203,19 @@ fn count(connection: &Connection, figures: &mut Figures) -> rusqlite::Result<()>
         }
     }
     Ok(())
+}
+
+/// The address that most of the failures in `from` came from, and how many.
+pub(super) fn busiest_address(
+    connection: &Connection,
+    from: &str,
+) -> rusqlite::Result<Option<(IpAddr, u64)>> {
+    let sql =
+        format!("SELECT address, count(*) AS n FROM {from} GROUP BY 1 ORDER BY n DESC, 1 LIMIT 1");
+    let row = |row: &Row<'_>| Ok((row.get::<_, Option<Address>>(0)?, number(row, 1)?));
+    let busiest = connection.query_row(&sql, [], row).optional()?;
+    // A row of a database that several share may lack the address.
+    Ok(busiest.and_then(|(address, count)| Some((address?.0, count))))
 }
 
 fn list<T>(
@@ -222,7 +239,7 @@ fn attempts(row: &Row<'_>) -> rusqlite::Result<Attempts> {
     })
 }
 
-fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Untrusted>> {
+pub(super) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Untrusted>> {
     Ok(match row.get_ref(column)? {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes.into()),
         _ => None,

@@ -18,15 +18,33 @@ pub struct Lock(#[expect(dead_code, reason = "its descriptor holds the lock")] F
 
 /// How long another run may hold the lock before one that waits gives up.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The same for one that another run would do as well for. What follows a log holds it for moments
+/// only, over and over again.
+const MOMENT: Duration = Duration::from_secs(2);
+/// So often is it tried: the gaps between the passes of what follows a busy log are short.
+const STEP: Duration = Duration::from_millis(20);
 
 impl Lock {
-    /// Takes the lock in `folder`, if another run gives it back within a moment.
+    /// Takes the lock in `folder`, if another run gives it back within a while.
     pub fn wait(folder: &Path) -> Result<Self, StoreError> {
+        Self::within(PATIENCE, folder, &|| false)
+    }
+
+    /// The same within a moment, or until `stop`.
+    pub fn soon(folder: &Path, stop: &dyn Fn() -> bool) -> Result<Self, StoreError> {
+        Self::within(MOMENT, folder, stop)
+    }
+
+    fn within(
+        patience: Duration,
+        folder: &Path,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Self, StoreError> {
         let started = Instant::now();
         loop {
             match Self::take(folder) {
-                Err(StoreError::Locked { .. }) if started.elapsed() < PATIENCE => {
-                    std::thread::sleep(Duration::from_millis(100));
+                Err(StoreError::Locked { .. }) if started.elapsed() < patience && !stop() => {
+                    std::thread::sleep(STEP);
                 }
                 done => return done,
             }

@@ -5,6 +5,7 @@
 //! it is used as it is (`readonly_shm`, <https://sqlite.org/wal.html>, "Read-Only Databases").
 
 use std::fs;
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::figures::busiest_address;
 use super::whole::companion;
 use super::{FILE_NAME, StoreError, schema};
 use crate::files;
@@ -40,6 +42,9 @@ pub struct Health {
     pub waiting: i64,
     /// Why the last of them was not taken, if that is known.
     pub trouble: Option<String>,
+    /// Of the last day that had any, the address that most failures came from, how many these are, and
+    /// how many in all.
+    pub busiest: Option<(IpAddr, u64, u64)>,
 }
 
 /// How the store in `folder` is; the search for damage ends after `patience`.
@@ -65,6 +70,11 @@ fn look(database: &Connection, patience: Duration) -> rusqlite::Result<Health> {
     }
     health.damage = damage(database, patience)?;
     health.failures = number("SELECT count(*) FROM failure")?;
+    let last_day = "failure WHERE time > (SELECT max(time) FROM failure) - 86400";
+    if let Some((address, count)) = busiest_address(database, last_day)? {
+        let all = number(&format!("SELECT count(*) FROM {last_day}"))?;
+        health.busiest = Some((address, count, all.unsigned_abs()));
+    }
     if number("SELECT count(*) FROM sqlite_master WHERE name = 'outbox'")? > 0 {
         health.waiting = number("SELECT count(*) FROM outbox")?;
         let sql =
@@ -181,6 +191,7 @@ mod tests {
             failures: 0,
             waiting: 1,
             trouble: Some("no room".to_owned()),
+            busiest: None,
         };
         // What was written is in the write-ahead log still.
         let before = files(folder.path());
@@ -210,7 +221,8 @@ mod tests {
         let many = "CREATE TABLE t AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
                     LIMIT 300000) SELECT i, hex(i) AS h FROM n; CREATE INDEX i ON t (h)";
         database.execute_batch(many).unwrap();
-        assert_eq!(damage(&database, Duration::ZERO).unwrap(), None);
+        // An interrupt that comes before the search begins is none.
+        assert_eq!(damage(&database, Duration::from_millis(3)).unwrap(), None);
         assert_eq!(damage(&database, LONG).unwrap(), Some(Vec::new()));
     }
 }

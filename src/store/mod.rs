@@ -3,19 +3,27 @@
 //! A run commits what it found and where it stopped in one transaction for each file it reads;
 //! that is the truth. The CSV is brought in line with it afterwards, see [`csv`].
 
+mod alerts;
+pub mod allowed;
 mod batch;
+pub mod casebook;
 pub mod csv;
 pub mod day_rows;
+pub mod day_meaning;
 mod days;
 pub mod exported;
 mod figures;
+pub mod judged;
 pub mod legacy;
 pub mod lock;
 pub mod look;
 mod origins;
 pub mod outbox;
+pub mod recorded;
+pub mod retention;
 mod rows;
 mod schema;
+mod twins;
 pub mod whole;
 
 use std::ffi::OsStr;
@@ -29,7 +37,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql};
 
 use crate::account;
 use crate::files;
-use crate::position::{Fingerprint, Generation, Progress, Stamp};
+use crate::position::{Fingerprint, Generation, JournalEntry, Progress, Stamp};
 use crate::untrusted::Untrusted;
 
 pub use batch::{Batch, Novelty};
@@ -140,6 +148,17 @@ impl StoreError {
     }
 }
 
+/// What is known of a boot in a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Boot {
+    /// It may get more entries.
+    GoesOn = 0,
+    /// It gets no more, and all of it was read.
+    Over = 1,
+    /// Its entries were gone when they were last looked for, which was told.
+    Gone = 2,
+}
+
 /// An open store.
 pub struct Store {
     connection: Connection,
@@ -192,14 +211,15 @@ impl Store {
         configured: &[PathBuf],
     ) -> Result<(Vec<Generation>, Vec<Generation>), StoreError> {
         let sql = "SELECT id, path, device, inode, size, modified_ns, offset, lines, head_length, \
-            head, tail_length, tail, unfinished, last_time, outage, log FROM generation \
+            head, tail_length, tail, unfinished, last_time, outage, names, log, cursor, boot, \
+            monotonic_us, realtime_us FROM generation LEFT JOIN journal ON generation = id \
             ORDER BY last_time, id";
         let (mut own, mut others) = (Vec::new(), Vec::new());
         let mut read = || -> rusqlite::Result<()> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                let bytes: Vec<u8> = row.get(15)?;
+                let bytes: Vec<u8> = row.get(16)?;
                 let its_log = Path::new(OsStr::from_bytes(&bytes));
                 let other = its_log != log && configured.iter().any(|log| log == its_log);
                 let known = Generation { own: its_log == log, ..generation(row)? };
@@ -222,9 +242,36 @@ impl Store {
             .map_err(|e| self.error("write", e))
     }
 
-    /// Starts a transaction.
-    pub fn begin(&mut self) -> Result<Batch<'_>, StoreError> {
-        Batch::new(&mut self.connection, &self.path)
+    /// What is known of generation `id`, a boot.
+    pub fn boot(&self, id: i64) -> Result<Boot, StoreError> {
+        let sql = "SELECT over FROM journal WHERE generation = ?";
+        let over = self.connection.query_row(sql, [id], |row| row.get(0)).optional();
+        Ok(match over.map_err(|e| self.error("read", e))? {
+            Some(1_i64) => Boot::Over,
+            Some(2) => Boot::Gone,
+            _ => Boot::GoesOn,
+        })
+    }
+
+    /// Notes what became of generation `id`, a boot.
+    pub fn note_boot(&self, id: i64, boot: Boot) -> Result<(), StoreError> {
+        let sql = "UPDATE journal SET over = ? WHERE generation = ?";
+        let values = [boot as i64, id];
+        self.connection.execute(sql, values).map(drop).map_err(|e| self.error("write", e))
+    }
+
+    /// Starts a transaction, for lines of the journal or of a file.
+    pub fn begin(&mut self, is_journal: bool) -> Result<Batch<'_>, StoreError> {
+        Batch::new(&mut self.connection, &self.path, is_journal)
+    }
+
+    /// The time of the last line that was read of journals, or else of files.
+    ///
+    /// Whoever changes from one to the other has the lines before in both.
+    pub fn counted_until(&self, in_journals: bool) -> Result<Option<Timestamp>, StoreError> {
+        let until =
+            twins::until(&self.connection, in_journals).map_err(|e| self.error("read", e))?;
+        Ok(until.and_then(|second| Timestamp::from_second(second).ok()))
     }
 
     fn error(&self, action: &'static str, source: rusqlite::Error) -> StoreError {
@@ -319,8 +366,16 @@ fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
             unfinished: row.get(12)?,
             last_time: row.get::<_, Option<i64>>(13)?.and_then(|s| Timestamp::from_second(s).ok()),
             outage: processes.map(Into::into).collect(),
+            names: row.get(15)?,
+            entry: journal_entry(row)?,
         },
     })
+}
+
+fn journal_entry(row: &Row<'_>) -> rusqlite::Result<Option<JournalEntry>> {
+    let Some(cursor) = row.get(17)? else { return Ok(None) };
+    let (boot, monotonic_us, realtime_us) = (row.get(18)?, unsigned(row, 19)?, unsigned(row, 20)?);
+    Ok(Some(JournalEntry { cursor, boot, monotonic_us, realtime_us }))
 }
 
 /// SQLite's integers are signed; device and inode numbers may need all 64 bits.

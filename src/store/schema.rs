@@ -1,12 +1,13 @@
 //! The tables of the store, and how older stores become current ones.
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Marks the file as ours (file(1) shows it): `MLSn`.
 pub(super) const APPLICATION_ID: i64 = 0x4d4c_536e;
 
 /// What brings a store from version n to n + 1, for each n; `PRAGMA user_version` holds n.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 7] = [
     "
 -- A file in the life of a log, and how far it has been read. Times are seconds since 1970, UTC.
 CREATE TABLE generation (
@@ -173,6 +174,24 @@ CREATE TABLE sql_file (
     sha256 TEXT NOT NULL
 ) WITHOUT ROWID;
 ",
+    "
+-- The last entry of a boot that is done with; its generation tells the rest.
+CREATE TABLE journal (
+    generation INTEGER PRIMARY KEY,
+    cursor TEXT NOT NULL,           -- of journalctl
+    boot TEXT NOT NULL,
+    monotonic_us INTEGER NOT NULL,
+    realtime_us INTEGER NOT NULL,
+    over INTEGER NOT NULL           -- 1: its boot is over, and all of it was read; 2: it was gone
+);
+
+-- Failures that a file told of and the journal too, or the other way round.
+CREATE TABLE twin (failure INTEGER PRIMARY KEY);
+
+-- Attempts that a line told of whose user may belong to the next one.
+ALTER TABLE generation ADD COLUMN names BLOB NOT NULL DEFAULT x'';
+",
+    include_str!("judgement.sql"),
 ];
 
 /// Whose schema a store has.
@@ -193,6 +212,10 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Version> 
     // What a row refers to is there because the same transaction found or made it; to check that
     // once more would cost at every insertion, and keep migrations from replacing a table.
     connection.pragma_update(None, "foreign_keys", "off")?;
+    // A judgement uses some forty statements in turn; to parse one costs more than to run it.
+    connection.set_prepared_statement_cache_capacity(128);
+    // Nor is a plan to be made anew for each value that is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.busy_timeout(std::time::Duration::from_millis(900))?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let done = usize::try_from(version).unwrap_or(usize::MAX);

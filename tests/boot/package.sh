@@ -9,23 +9,8 @@ folder=$(realpath "$2")
 tree=$folder/debian
 
 DEB_COMPRESSION=gzip "$here/../../packaging/deb/build" "$binary" "$folder" >/dev/null
-debootstrap --variant=minbase --include=logrotate,systemd,systemd-sysv bookworm "$tree" >"$folder/debootstrap.log" ||
-  { tail -n 20 "$folder/debootstrap.log" >&2; exit 1; }
-mkdir "$tree/trial"
+"$here/debian.sh" "$tree" "$here/guest.sh" 2>"$folder/debian.log" || { tail -n 20 "$folder/debian.log" >&2; exit 1; }
 cp "$folder"/maillogsentinel_*.deb "$tree/trial/package.deb"
-cp "$here/guest.sh" "$tree/trial/"
-cat > "$tree/etc/systemd/system/trial.service" <<'UNIT'
-[Service]
-Type=oneshot
-ExecStart=/bin/bash /trial/guest.sh
-StandardOutput=append:/trial/result
-StandardError=inherit
-ExecStopPost=systemctl --no-block poweroff
-[Install]
-WantedBy=multi-user.target
-UNIT
-ln -s ../trial.service "$tree/etc/systemd/system/multi-user.target.wants/"
-
 "$here/boot.sh" "$tree" "$folder/boot.log" 600
 if ! grep -q '^all is as it should be$' "$tree/trial/result"; then
   cat "$tree/trial/result" >&2

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What is done on the mail server inside the container, in two boots; see server.sh.
+# What is done on the mail server inside the container, in three boots; see server.sh.
 set -uo pipefail
 export DEBIAN_FRONTEND=noninteractive
 cd /trial
@@ -21,6 +21,11 @@ rows() { equals "$(grep -c ';bob;' $csv)" "$1"; }
 setup() { maillogsentinel --setup --automated "$@" </dev/null >/trial/said 2>&1 || { cat /trial/said; return 1; }; }
 # Lines of the mailbox as they were written: quoted-printable breaks the long ones.
 mailed() { has "$1" <(sed -z 's/=\n//g' /var/mail/admin); }
+# A message whose subject has the words: long ones go on in the next line.
+subject() { has "^Subject: \[MailLogSentinel\] .* $1 on" <(sed -z 's/\n[ \t]/ /g' /var/mail/admin); }
+
+# Whether one of the words is in a log.
+logged() { grep -rqF "${@/#/-e}" /var/log || journalctl --quiet --output export | grep -aqF "${@/#/-e}"; }
 
 b64() { printf "$1" | base64; }
 # The last line of the server's next answer.
@@ -53,20 +58,65 @@ conf=/etc/maillogsentinel.conf
 other=::1
 grep -qs . /proc/net/if_inet6 || other=127.0.0.1
 
-first_boot() {
+install_package() {
   check "it installs" apply -i /trial/package.deb
   # Without a network none can be downloaded.
   echo '127.0.0.0,127.255.255.255,NL' > /var/lib/maillogsentinel/country_aside.csv
   echo '127.0.0.0,127.255.255.255,64496,Sample Hosting' > /var/lib/maillogsentinel/asn.csv
+  chown maillogsentinel: /var/lib/maillogsentinel/*.csv
   printf '[report]\nemail = admin@localhost\n[dns]\nenabled = false\n' > /trial/wanted.conf
   touch /trial/before
+}
 
+# Takes what is proposed, but for the last four questions: no test message, no SQL, no download; yes.
+asked() {
+  printf '%s\n' '' '' '' n '' '' n n y | script --quiet --return --command "maillogsentinel --setup $*" /trial/said >/dev/null
+}
+
+first_boot() {
+  install_package
   check "without rsyslog there is a journal only" not test -e /var/log/mail.log
-  check "which setup refuses" equals "$(setup --config /trial/wanted.conf >/dev/null; echo $?)" 1
-  check "and names the log that is missing" has '/var/log/mail.log' /trial/said
+  check "setup refuses a log that is not there" equals "$(setup --config /trial/wanted.conf >/dev/null; echo $?)" 1
+  check "and names it" has '/var/log/mail.log' /trial/said
   check "and changes nothing" equals "$(changed)" ""
   check "no report was asked for" not systemctl is-active maillogsentinel-report.timer
 
+  check "a wrong password goes to the journal" plain 127.0.0.1 535 bob wrong
+  check "setup asks" asked --config /trial/wanted.conf
+  check "it has found the journal" has 'mail log *journal' /trial/said
+  check "and shows a line of it" has 'postfix/smtpd\[[0-9]*\]: ' /trial/said
+  check "the journal is the log" has '^mail_log = journal' $conf
+  check "what was in it is recorded" rows 1
+  check "doctor has no complaint about it" maillogsentinel doctor
+  check "setup asks nothing" setup
+  check "and has nothing to do with it" has 'Nothing to change' /trial/said
+
+  check "timers can hurry with it" hurry maillogsentinel.timer
+  check "PLAIN to the journal" plain 127.0.0.1 535 bob wrong
+  check "LOGIN to it" login $other 535 bob wrong
+  check "the right password to it" plain 127.0.0.1 235 alice only-root-knows
+  check "the timer records both" soon rows 3
+  journalctl --quiet --rotate --vacuum-files=1
+  check "one more after a rotation of the journal" login 127.0.0.1 535 bob wrong
+  check "the timer records it alone" soon rows 4
+  systemctl stop maillogsentinel.timer
+  check "nobody reads the last one before the boot" login 127.0.0.1 535 bob wrong
+}
+
+second_boot() {
+  check "timers can hurry after the boot" hurry maillogsentinel.timer
+  check "what was logged before it is recorded" soon rows 5
+  check "one more in this boot" login 127.0.0.1 535 bob wrong
+  check "the timer records that of this boot" soon rows 6
+  journalctl --quiet --rotate --vacuum-files=1
+  check "no run records any of them again" systemctl start maillogsentinel.service
+  check "each is there once" rows 6
+  check "no service failed by the journal" equals "$(systemctl list-units --failed --plain --no-legend 'maillogsentinel*')" ""
+  check "all of it is deleted, if that is asked for" setup --uninstall --purge-data
+  check "the records, too" not test -e /var/log/maillogsentinel -o -e /var/lib/maillogsentinel
+  rm -r /run/systemd/system/*.d
+
+  install_package
   systemctl --quiet enable --now rsyslog
   check "a wrong password is refused" plain 127.0.0.1 535 bob wrong
   check "rsyslog writes the log" soon has '^20[0-9T:.+-]* mx1 postfix/smtpd.*authentication failed' /var/log/mail.log
@@ -91,17 +141,28 @@ first_boot() {
   check "LOGIN" login 127.0.0.1 535 bob wrong
   check "PLAIN over IPv6, if there is any" plain $other 535 bob wrong
   check "LOGIN over it" login $other 535 bob wrong
-  check "the right password is accepted" plain 127.0.0.1 235 alice secret
+  check "the right password is accepted" plain 127.0.0.1 235 alice only-root-knows
   check "the timer records all of them" soon rows 5
   check "and not the one who knew the password" equals "$(grep -c '' $csv)" 6
-  check "the timer mails the report of yesterday" soon mailed "^Subject: \[MailLogSentinel\] .* $(date -d yesterday +%F) on"
+  check "the timer mails the report of yesterday" soon subject "$(date -d yesterday +%F)"
   check "the report of today is sent" maillogsentinel --report --date today
-  check "and arrives" soon mailed "^Subject: \[MailLogSentinel\] .* $(date +%F) on"
+  check "and arrives" soon subject "$(date +%F)"
   check "it counts what was recorded" mailed '^ *1\. bob  5 times$'
+
+  systemctl stop maillogsentinel-report.timer
+  sed -i '/^email =/a smtp_user = alice' $conf
+  check "without its password the report is not sent" not systemctl start maillogsentinel-report.service
+  mkdir -p /etc/credstore
+  install -m 600 /dev/stdin /etc/credstore/maillogsentinel.smtp_password <<< only-root-knows
+  check "with one that only root can read it is" systemctl start maillogsentinel-report.service
+  check "for it was logged in with" soon has 'postfix/smtpd.* sasl_method=PLAIN, sasl_username=alice' /var/log/mail.log
+  check "logs are searched" logged 'sasl_username=alice'
+  check "and none has it" not logged only-root-knows "$(b64 '\0alice\0only-root-knows')"
+  check "others run without one" systemctl start maillogsentinel.service maillogsentinel-sql.service
   check "no service failed" equals "$(systemctl list-units --failed --plain --no-legend 'maillogsentinel*')" ""
 }
 
-second_boot() {
+third_boot() {
   for timer in maillogsentinel maillogsentinel-report maillogsentinel-ipdb; do
     check "$timer.timer is armed after a boot" systemctl is-active $timer.timer
   done
@@ -121,7 +182,7 @@ second_boot() {
   check "and what was recorded" rows 6
   check "and the account" id maillogsentinel
   check "the package is purged" apply -P maillogsentinel
-  rm /trial/maillogsentinel_setup.log
+  rm /trial/maillogsentinel_setup.log /etc/credstore/maillogsentinel.smtp_password
   check "nothing else of it is left" \
     equals "$(find / -xdev -name '*maillogsentinel*' -not -path '/proc/*' -not -path '/var/l*/maillogsentinel*')" ""
   check "what was recorded is kept then, too" rows 6
@@ -130,5 +191,6 @@ second_boot() {
 case $(cat /trial/boot) in
   1) first_boot ;;
   2) second_boot ;;
+  3) third_boot ;;
 esac
 echo "boot $(cat /trial/boot) is done"

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 
 use maillogsentinel::figures::{Attempts, Coverage, Figures, Hour};
+use maillogsentinel::meaning::{Meaning, Verdict};
 use maillogsentinel::report::{Attachment, Report, Scope};
 use maillogsentinel::untrusted::Untrusted;
 
@@ -134,6 +135,24 @@ pub(crate) fn full() -> Report {
         csv_lines: 3_613,
         attachment: Attachment::Full("maillogsentinel.csv".to_owned()),
         errors: vec![],
+        meaning: Some(Meaning {
+            verdict: Verdict::NobodyGotIn,
+            own_failures: 12,
+            campaigns: vec![
+                "Campaign #3 (distributed): 214 of them from 190 addresses, on alice, bob, info and 2 \
+                 more; since 2026-11-18, still running."
+                    .to_owned(),
+            ],
+            own_users: vec![
+                "Your user carol@example.com cannot log in (no attack): 96 failures from \
+                 203.0.113.0/24, every 15 min, since 2026-11-22."
+                    .to_owned(),
+            ],
+            to_do: vec![
+                "To do: nothing urgent. alice, bob exist here: check that the password is strong."
+                    .to_owned(),
+            ],
+        }),
     }
 }
 

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use maillogsentinel::anonymize::{Key, Kinds, Naming, Placeholders, Redactor};
 use maillogsentinel::parse::postfix::Message;
 use maillogsentinel::parse::rule::Rule;
-use maillogsentinel::parse::{Outage, Reading, looks_like_login, read};
+use maillogsentinel::parse::{Outage, Reading, looks_like_login, read, unpacked};
 use maillogsentinel::pipeline::anonymize::Anonymizer;
 
 use crate::sentinel::{Ran, Sentinel, failure};
@@ -22,7 +22,7 @@ fn anonymizer() -> Anonymizer {
 /// All that the parser says of a line, with names as they are to be in the result.
 fn events(lines: &[Vec<u8>], mut redactor: Option<&mut Redactor>) -> Vec<String> {
     let mut outage = Outage::default();
-    let event = |line: &Vec<u8>| match read(line) {
+    let event = |line: &Vec<u8>| match read(&unpacked(line)) {
         Reading::NoHeader(_) => format!("no header {}", looks_like_login(line)),
         Reading::Line(_, Err(near)) => format!("near {}", near.rule.name()),
         Reading::Line(header, Ok(message)) => {
@@ -56,7 +56,8 @@ fn events(lines: &[Vec<u8>], mut redactor: Option<&mut Redactor>) -> Vec<String>
 /// Every file of the corpus, unpacked.
 fn corpus() -> Vec<(String, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    let mut files = vec![root.join("postfix.txt")];
+    let mut files: Vec<_> =
+        ["postfix.txt", "dovecot.txt", "containers.txt"].map(|name| root.join(name)).into();
     for folder in ["servers", "servers/rotation"] {
         files.extend(fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path()));
     }
@@ -147,6 +148,7 @@ Nov 22 21:28:34 zebra1 postfix/dnsblog[1]: addr 81.2.69.142 listed by domain 142
 Nov 22 21:28:34 zebra1 dovecot: imap-login: Disconnected: Aborted login (auth failed, 1 attempts in 2 secs): user=<zebra>, method=PLAIN, rip=81.2.69.142, lip=2a02:c0de::7, session=<kIm0ORgMvrRAkWOzebra>
 Nov 22 21:28:34 zebra1 dovecot: imap(zebra)<12534><kIm0ORgMvrRAkWOzebra>: Error: open(/var/vmail/zebra.example/zebra/Maildir) failed: Permission denied
 Nov 22 21:28:34 zebra1 dovecot: auth: passwd-file(zebra,81.2.69.142,<kIm0ORgMvrRAkWOzebra>): Password mismatch (SHA1 of given password: a4b48a)
+Nov 22 21:28:34 zebra1 dovecot: auth-worker(12): pam(zebra,81.2.69.142): pam_authenticate() failed: Authentication failure (password mismatch?) (given password: zebra)
 Nov 22 21:28:34 zebra1 dovecot: auth: plain(?,81.2.69.142): Username character disallowed by auth_username_chars: 0x20 (username: zebra at zoo)
 Nov 22 21:28:34 zebra1 dovecot: lmtp(zebra@zebra.example)<1><kIm0ORgMvrRAkWOzebra>: sieve: msgid=<zebra@zebra>: stored mail into mailbox 'Zebra/Zoo'
 Nov 22 21:28:34 zebra1 opendkim[1]: A59429CE8C1: DKIM-Signature field added (s=zebra, d=zebra.example)
@@ -184,7 +186,7 @@ fn nobody_is_named_in_lines_of_any_program() {
         "uid=1000 from=<user1>",
         "imap(user1)<12534><token",
         ">: Error: open(/var/vmail/",
-        "(SHA1 of given password: text",
+        "(SHA1 of given password: hidden)",
         "0x20 (username: user",
         "msgid=<id2@message.example>: stored mail into mailbox '",
         "as 127.0.0.4",
@@ -198,7 +200,7 @@ fn nobody_is_named_in_lines_of_any_program() {
         assert!(ran.stdout.contains(text), "{text}\n{}", ran.stdout);
     }
     Ran::of(&mut sentinel.command(&["anonymize", "-i", "mail.log"]))
-        .says("32 lines; replaced: 3 addresses, ")
+        .says("33 lines; replaced: 3 addresses, ")
         .says(" 1 queue id, ");
 }
 

@@ -151,3 +151,17 @@ fn explain_missed_lists_what_no_rule_took() {
     assert!(ran.stdout.contains("3 lines: 1 failed logins"), "{}", ran.stdout);
     Ran::of(&mut sentinel.command(&["explain", "gone.log"])).exits(1).says("gone.log");
 }
+
+#[test]
+fn settings_count_on_both_sides_of_a_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let mut command = std::process::Command::new(crate::sentinel::program());
+    command.arg("--set").arg(format!("paths.mail_log={}", path("mail.log")));
+    command.arg(format!("--set=paths.working_dir={}", path("work"))).arg("doctor");
+    command.arg("--set").arg(format!("paths.state_dir={}", path("state")));
+    command.arg("--set").arg("general.log_file=");
+    let ran = Ran::of(&mut command);
+    assert!(!ran.stdout.contains("no configuration file"), "{}", ran.stdout);
+    assert!(ran.stdout.contains(&path("mail.log")), "{}", ran.stdout);
+}

@@ -243,6 +243,9 @@ fn what_is_wrong_with_the_configuration_is_told() {
             sentinel.file("se cret", "x\n").set(setting)
         };
         let what = ": the file holds a password and others can read it";
+        let empty_journal = |scene: Sentinel| {
+            scene.set("paths.mail_log=journal").set("journal.directory=/etc/init.d")
+        };
         troubles(
             "error",
             &[
@@ -255,26 +258,14 @@ fn what_is_wrong_with_the_configuration_is_told() {
                     "cannot read the configuration, /",
                     "chgrp maillogsentinel /",
                 ),
-                (
-                    &set("paths.mail_log=journal"),
-                    "sources",
-                    "`mail_log = journal` is not built",
-                    "rsyslog",
-                ),
+                (&empty_journal, "sources", "the journal has no entries", "systemd-journald"),
             ],
         );
         let typo = added("[detect]\nservises = x\n");
-        let dovecot = set("detect.services=postfix, dovecot");
         troubles(
             "warning",
             &[
                 (&typo, "configuration", "unknown key `servises`", "`services`"),
-                (
-                    &dovecot,
-                    "configuration",
-                    "Dovecot's own logins are not read yet",
-                    "nothing needs",
-                ),
                 (&owner(conf, USER, GROUP), "secrets", "runs can change ", "chown root "),
             ],
         );
@@ -327,12 +318,19 @@ fn what_is_wrong_with_a_log_is_told() {
                 (&closed_rotation, "sources", "cannot read /", "group adm"),
             ],
         );
+        let behind_a_bridge = |sentinel: Sentinel| {
+            let line = failure(&hours_ago(0), "172.17.0.1", "bob");
+            sentinel.append("mail.log", line.repeat(30));
+            sentinel.run().exits(0);
+            sentinel
+        };
         troubles(
             "warning",
             &[
                 (&line(24 * 5), "sources", "the last line is 5 days old", "postconf maillog_file"),
                 (&line(-3), "sources", " in the future: clock and time zone", "timedatectl"),
                 (&still_written, "sources", "mail.log.1 is written to, and /", "HUP rsyslog"),
+                (&behind_a_bridge, "records", "came from 172.17.0.1", "userland-proxy"),
             ],
         );
     });
@@ -637,6 +635,7 @@ fn what_systemd_says_of_timers_services_and_the_clock_is_told() {
             maillogsentinel-report.service) printf 'LoadState=loaded\\nActiveState=inactive\\nResult=success\\nExecMainStatus=0\\nExecMainExitTimestamp=Wed 2026-11-25 10:00:00 UTC\\n\\n';;\n\
             maillogsentinel-ipdb.timer) printf 'LoadState=loaded\\nUnitFileState=disabled\\nActiveState=inactive\\n\\n';;\n\
             maillogsentinel-ipdb.service) printf 'LoadState=loaded\\nActiveState=inactive\\nResult=success\\nExecMainExitTimestamp=\\n\\n';;\n\
+            maillogsentinel-follow.service) printf 'LoadState=loaded\\nUnitFileState=disabled\\nActiveState=inactive\\n\\n';;\n\
             maillogsentinel-sql.timer) printf 'LoadState=loaded\\nUnitFileState=disabled\\nActiveState=inactive\\n\\n';;\n\
             maillogsentinel-sql.service) printf 'LoadState=loaded\\nActiveState=inactive\\nResult=exit-code\\nExecMainStatus=75\\nExecMainExitTimestamp=Wed 2026-11-25 10:00:00 UTC\\n\\n';;\n\
             esac; done\n";
@@ -652,7 +651,10 @@ fn what_systemd_says_of_timers_services_and_the_clock_is_told() {
             ("error   timers: ", "maillogsentinel-report.timer is enabled and not started"),
             ("ok      timers: ", "maillogsentinel-report.service ended well "),
             ("warning timers: ", "maillogsentinel-ipdb.timer is not armed"),
-            ("unknown timers: ", "maillogsentinel-ipdb.service has not run since"),
+            (
+                "unknown timers: ",
+                "not run since this machine was started: maillogsentinel-ipdb.service",
+            ),
             (
                 "ok      timers: ",
                 "maillogsentinel-sql.timer is not armed, as it is unless asked for",
@@ -662,6 +664,17 @@ fn what_systemd_says_of_timers_services_and_the_clock_is_told() {
         ] {
             finding(&ran, start, text);
         }
+        // What follows the log does the timer's work.
+        let state = |enabled, active| format!("UnitFileState={enabled}\\nActiveState={active}");
+        let [on, off] = [state("enabled", "active"), state("disabled", "inactive")];
+        let service = "maillogsentinel-follow.service) printf 'LoadState=loaded\\n";
+        let units = units
+            .replace(&format!("{service}{off}"), &format!("{service}{on}"))
+            .replace(&format!("{on}\\nNext"), &format!("{off}\\nNext"));
+        fs::write("/run/systemctl", units).unwrap();
+        let ran = doctor(&sentinel, &[]);
+        finding(&ran, "ok      timers: ", "maillogsentinel-follow.service follows the log");
+        finding(&ran, "ok      timers: ", "maillogsentinel.timer is not armed, and need not be");
         fs::write("/run/systemctl", "exit 1\n").unwrap();
         finding(&doctor(&sentinel, &[]).exits(0), "unknown timers: ", "systemctl failed");
     });

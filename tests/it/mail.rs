@@ -59,7 +59,7 @@ fn the_mail_has_what_the_guide_promises() {
     let mail = read(&server.message());
     let subject = mail["headers"]["Subject"].as_str().unwrap();
     assert!(
-        subject.starts_with("[Wächter] MailLogSentinel report for 2026-11-20 on "),
+        subject.starts_with("[Wächter] NOBODY GOT IN - MailLogSentinel report for 2026-11-20 on "),
         "{subject}"
     );
     assert!(subject.ends_with(": 1 attempts"), "{subject}");

@@ -200,3 +200,18 @@ fn the_day_is_compared_with_the_days_before() {
     let hours = json(&sentinel, "2026-11-20")["hours"].clone();
     assert_eq!((&hours[10]["usual"], &hours[11]["usual"]), (&10.0.into(), &0.0.into()));
 }
+
+#[test]
+fn one_private_address_that_nearly_all_come_from_is_said_to_hide_the_clients() {
+    let report = |busiest: &str| {
+        let mut log = failure("2026-11-20T09:00:00+00:00", "203.0.113.4", "other");
+        for minute in 10..40 {
+            log.extend(failure(&format!("2026-11-20T10:{minute}:00+00:00"), busiest, "bob"));
+        }
+        text(&Sentinel::default().file("mail.log", log), "2026-11-20")
+    };
+    let hidden = "The clients' addresses are hidden: 30 of the failed logins came from 172.18.0.1,";
+    let said = report("172.18.0.1").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains(hidden), "{said}");
+    assert!(!report("203.0.113.99").contains("hidden"));
+}

@@ -570,3 +570,24 @@ fn a_log_that_is_not_configured_any_more_is_left_alone() {
     assert!(!ran.stderr.contains("missing"), "{}", ran.stderr);
     assert_eq!(sentinel.who(), ["203.0.113.1 a", "203.0.113.2 b", "203.0.113.4 d"]);
 }
+
+#[test]
+fn the_rest_of_a_line_that_a_container_runtime_has_split_is_no_line_of_its_own() {
+    let forged = "Nov 26 01:00:03 mx postfix/smtpd[10]: warning: unknown[203.0.113.66]: SASL LOGIN \
+        authentication failed: x, sasl_username=forged";
+    let real = forged.replace("203.0.113.66", "198.51.100.7").replace("forged", "real");
+    let cri = |flag: &str, text: &str| format!("2026-11-26T01:00:03.5Z stdout {flag} {text}\n");
+    let object = |text: &str| {
+        format!("{{\"log\":\"{text}\",\"stream\":\"stdout\",\"time\":\"2026-11-26T01:00:03Z\"}}\n")
+    };
+    for log in [
+        [cri("P", "xxxx"), cri("F", forged), cri("F", &real)],
+        [object("xxxx"), object(&format!("{forged}\\n")), object(&format!("{real}\\n"))],
+    ] {
+        let sentinel = Sentinel::default().file("mail.log", log.concat());
+        sentinel.run().exits(0);
+        assert_eq!(sentinel.who(), ["198.51.100.7 real"]);
+        let ran = Ran::of(&mut sentinel.command(&["explain", "mail.log"])).exits(0);
+        ran.prints("3 lines: 1 failed logins");
+    }
+}

@@ -1,28 +1,70 @@
 //! The archive for systems without dpkg, and its installer, which runs in a folder of its own.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::sentinel::{Ran, Sentinel, program};
 
-/// Builds the archive, unpacks it, and gives the folder.
-fn unpacked(sentinel: &Sentinel) -> PathBuf {
+/// Packs `binary`.
+fn build(sentinel: &Sentinel, binary: &Path) -> Ran {
     let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/tarball/build");
-    let mut command = Command::new(build);
-    let ran = Ran::of(command.arg(program()).arg(sentinel.path("out"))).exits(0);
-    let archive = Path::new(ran.stdout.trim_end());
-    let name = archive.file_name().unwrap().to_str().unwrap().strip_suffix(".tar.gz").unwrap();
-    assert!(name.starts_with(&format!("maillogsentinel-{}-", env!("CARGO_PKG_VERSION"))), "{name}");
+    Ran::of(Command::new(build).arg(binary).arg(sentinel.path("out")))
+}
+
+/// Unpacks the archive that was built, and gives the folder.
+fn unpack(sentinel: &Sentinel, built: &Ran) -> PathBuf {
+    let archive = Path::new(built.stdout.trim_end());
     let mut tar = Command::new("tar");
     Ran::of(tar.arg("-xzf").arg(archive).arg("-C").arg(sentinel.path("out"))).exits(0);
-    sentinel.path("out").join(name)
+    sentinel.path("out").join(name(&archive.with_extension("")).strip_suffix(".tar").unwrap())
+}
+
+/// Packs the program, unpacks the archive, and gives the folder.
+fn unpacked(sentinel: &Sentinel) -> PathBuf {
+    let folder = unpack(sentinel, &build(sentinel, program()).exits(0));
+    let start = format!("maillogsentinel-{}-", env!("CARGO_PKG_VERSION"));
+    assert!(name(&folder).starts_with(&start), "{}", folder.display());
+    folder
+}
+
+fn name(path: &Path) -> &str {
+    path.file_name().unwrap().to_str().unwrap()
+}
+
+/// A program with no more than a version, linked against musl and so statically; `None` where Rust has
+/// no such target. The real one takes minutes to build.
+fn static_program(sentinel: &Sentinel) -> Option<PathBuf> {
+    let ask = |what: &[&str]| Ran::of(Command::new("rustc").arg("--print").args(what)).stdout;
+    let target = ask(&["host-tuple"]).trim_end().replace("-gnu", "-musl");
+    if !Path::new(ask(&["target-libdir", "--target", &target]).trim_end()).is_dir() {
+        return None;
+    }
+    let source = sentinel.path("small.rs");
+    fs::write(&source, r#"fn main() { println!("maillogsentinel 0.0.1"); }"#).unwrap();
+    let binary = sentinel.path("small");
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--target", &target, "-o"]).arg(&binary).arg(source);
+    Ran::of(&mut rustc).exits(0);
+    Some(binary)
 }
 
 /// Runs the installer so that it installs below the scratch folder.
 fn install(sentinel: &Sentinel, folder: &Path, arguments: &[&str]) -> Ran {
     let mut command = Command::new(folder.join("install.sh"));
     Ran::of(command.args(arguments).env("DESTDIR", sentinel.path("root")).env_remove("PREFIX"))
+}
+
+/// Runs the installer as where there is no glibc.
+fn install_without_glibc(sentinel: &Sentinel, folder: &Path) -> Ran {
+    let path = format!("{}:{}", sentinel.path("bin").display(), std::env::var("PATH").unwrap());
+    let getconf = sentinel.path("bin/getconf");
+    fs::create_dir_all(sentinel.path("bin")).unwrap();
+    fs::write(&getconf, "#!/bin/sh\nexit 1\n").unwrap();
+    fs::set_permissions(&getconf, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(folder.join("install.sh"));
+    Ran::of(command.env("DESTDIR", sentinel.path("root")).env("PATH", path).env_remove("PREFIX"))
 }
 
 #[test]
@@ -57,7 +99,13 @@ fn links(page: &str) -> Vec<String> {
 #[test]
 fn what_cannot_run_here_is_not_installed() {
     let sentinel = Sentinel::default();
-    let folder = unpacked(&sentinel);
+    let built = build(&sentinel, program()).exits(0);
+    let folder = unpack(&sentinel, &built);
+    let needed = fs::read_to_string(folder.join("glibc")).unwrap().trim_end().to_owned();
+    assert!(name(&folder).ends_with(&format!("-glibc{needed}")), "{}", folder.display());
+    let warning = format!("runs only where glibc is {needed} or later");
+    built.says(&warning).says("hint: rustup target add ");
+    install_without_glibc(&sentinel, &folder).exits(1).says("has no glibc").says("static");
     fs::write(folder.join("glibc"), "9.99\n").unwrap();
     install(&sentinel, &folder, &[]).exits(1).says("needs glibc 9.99 or later");
     fs::write(folder.join("glibc"), "2.9\n").unwrap();
@@ -82,4 +130,17 @@ fn asked_how_to_remove_it_the_installer_says_so_and_does_nothing() {
     let program = sentinel.path("root/usr/local/bin/maillogsentinel");
     assert_eq!(fs::read(program).unwrap(), b"stays");
     install(&sentinel, &folder, &["--elsewhere"]).exits(1).says("no option --elsewhere");
+}
+
+#[test]
+fn what_is_linked_statically_says_so_and_needs_no_glibc() {
+    let sentinel = Sentinel::default();
+    let Some(binary) = static_program(&sentinel) else { return };
+    let built = build(&sentinel, &binary).exits(0);
+    let folder = unpack(&sentinel, &built);
+    built.says("linked statically");
+    assert!(name(&folder).ends_with("-static"), "{}", folder.display());
+    assert!(folder.join("musl-licence.txt").is_file());
+    let installed = install_without_glibc(&sentinel, &folder).exits(0);
+    installed.prints("maillogsentinel 0.0.1 is installed");
 }

@@ -10,7 +10,7 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-from imap import ImapSession
+from mailbox import PROTOCOLS, MailboxSession
 from names import HOSTILE
 from plan import USUAL_SERVICES, WRONG, Plan
 from services import Dovecot, start_broken_auth, start_hops
@@ -26,6 +26,7 @@ class Attack:
 
     def __init__(self, seed):
         any_character = seed % 2 == 0  # servers.sh configures Dovecot by the same rule
+        self.seed = seed
         self.plan = Plan(seed, any_character)
         self.notes = Notes(any_character)
         self.errors = []
@@ -40,7 +41,7 @@ class Attack:
     def run(self, job):
         """All sessions of one client."""
         for service, options, steps in job:
-            kind = ImapSession if service == "imap" else Session
+            kind = MailboxSession if service in PROTOCOLS else Session
             session = self.attempt(f"{service} {options}", lambda: kind(self.notes, service, **options))
             for step in steps if session else []:
                 self.attempt(f"{service} {options['client']} {step}", step, session)
@@ -106,8 +107,13 @@ class Attack:
         self.together(before, sessions)
         dovecot.kill()
         self.together(without, sessions)
-        dovecot.start()
+        # From here on the auth service logs nothing, as is its default.
+        dovecot.start("auth_verbose=no", "auth_verbose_passwords=no")
         self.together(after, sessions)
+        silent = Plan(self.seed + 2, False)
+        silent.addresses, silent.taken = self.plan.addresses, self.plan.taken
+        silent.mailboxes()
+        self.together(self.run, silent.jobs)
         self.together(self.run, [self.plan.one_failure(user) for user in HOSTILE[:20]])
 
 
@@ -129,7 +135,7 @@ def main():
         print(error, file=sys.stderr)
     count = attack.notes.count
     print(
-        f"attack: {count['truth']} failures, {count['logins']} mails and {count['imap']} failed IMAP sessions "
+        f"attack: {count['truth']} failures, {count['logins']} mails and {count['dovecot']} failed sessions at Dovecot "
         f"by {len(jobs)} clients in {time.time() - started:.0f} s, {len(attack.errors)} surprises",
         file=sys.stderr,
     )

@@ -5,7 +5,7 @@
 # away with the first process of the namespaces, and that one dies with this script, however the script ends.
 #
 # OUT_DIR gets mail.{bsd,rfc3339,rfc5424}.log as rsyslog wrote them, truth.jsonl (each attempt that must be
-# recorded), logins.jsonl (each login that sent mail), imap.jsonl (failed IMAP sessions) and versions.txt.
+# recorded), logins.jsonl (each login that sent mail), dovecot.jsonl (failed sessions at Dovecot) and versions.txt.
 set -euo pipefail
 
 [ $# -ge 1 ] || { echo "usage: $0 OUT_DIR [SEED [DRIVER]]" >&2; exit 2; }
@@ -20,7 +20,7 @@ if [ "$(id -u)" != 0 ]; then
   echo "live tests: Postfix needs root, even in namespaces of its own: run this as root" >&2
   exit 1
 fi
-rm -f mail.*.log truth.jsonl logins.jsonl imap.jsonl versions.txt
+rm -f mail.*.log truth.jsonl logins.jsonl dovecot.jsonl versions.txt
 
 # setpriv: the kernel kills unshare when this script dies, even of SIGKILL; unshare passes that on.
 setpriv --pdeathsig KILL \

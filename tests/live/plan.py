@@ -8,6 +8,7 @@ import random
 from ipaddress import ip_address
 from operator import methodcaller as step
 
+from mailbox import PROTOCOLS
 from names import ACCOUNTS, FORGED, FORGED_MESSAGE, HOSTILE, HOSTILE_MECHANISMS, ODD_ACCOUNTS, ORDINARY
 from session import SERVICES
 from smtp import MECHANISMS, b64
@@ -44,7 +45,7 @@ class Plan:
         self.not_failures()
         self.forgeries()
         self.good_logins()
-        self.imap()
+        self.mailboxes()
         for _ in range(120):
             self.anything()
         self.random.shuffle(self.jobs)
@@ -262,7 +263,7 @@ class Plan:
         refused = [expect(b"250", b"MAIL FROM:<carol@example.org>"), expect(b"553", b"RCPT TO:<x@remote.example>")]
         self.add(step("login", b"bob"), *refused, QUIT)
 
-    def imap(self):
+    def mailboxes(self):
         """Logins at Dovecot itself; Postfix has no part in them."""
         users = [
             b"bob",
@@ -272,11 +273,21 @@ class Plan:
             b"bob, method=PLAIN, rip=" + FORGED + b", lip=127.0.0.1",
             FORGED_MESSAGE,
         ]
-        for user in users:
-            for times in (1, 3):
-                self.jobs.append([("imap", {"client": self.client("4")}, [step("fail", user, times)])])
-        for steps in ([], [step("login", b"bob")], [step("login", b"carol")]):
-            self.jobs.append([("imap", {"client": self.client("4")}, steps)])
+        for service in PROTOCOLS:
+            for user in users:
+                for times in (1, 3):
+                    self.jobs.append([(service, {"client": self.mailbox_client(service)}, [step("fail", user, times)])])
+            for steps in ([], [step("login", b"bob")], [step("login", b"carol")]):
+                self.jobs.append([(service, {"client": self.mailbox_client(service)}, steps)])
+
+    def mailbox_client(self, service):
+        """A client of Dovecot's; only IMAP lets one be told, so that others come from where they are."""
+        if service == "imap":
+            return self.client("4")
+        local = next(address for address in self.addresses if address.startswith(("192.", "198.51.", "203.")))
+        self.addresses.remove(local)
+        self.taken.add(ip_address(local))
+        return local, None, None
 
     def anything(self):
         """One client that comes back up to three times and tries a few names."""

@@ -11,7 +11,7 @@ import sys
 import time
 from operator import methodcaller as step
 
-from imap import ImapSession
+from mailbox import MailboxSession
 from names import FORGED_MESSAGE
 from services import Dovecot, start_hops
 from session import Notes, Session
@@ -159,7 +159,7 @@ def live(notes, story, timeline):
     for when, service, client, variant, steps in story.tell():
         timeline.write(json.dumps({"story": story.name, "began": time.time(), "at": when.timestamp()}) + "\n")
         if service == "imap":
-            session = ImapSession(notes, service, client)
+            session = MailboxSession(notes, service, client)
         else:
             session = Session(notes, service, client, variant, HOSTS.get(client[0], "client.example").encode())
         for action in steps:

@@ -14,9 +14,11 @@ from names import FORGED_MESSAGE
 class Dovecot:
     """The auth service. It is started here because the attack takes it away for a moment."""
 
-    def start(self):
-        """Starts it and waits for its socket."""
-        command = ["dovecot", "-F", "-c", "/run/mail/dovecot.conf"]
+    def start(self, *settings):
+        """Starts it with these settings and waits for its socket."""
+        with open("/run/mail/dovecot-now.conf", "w", encoding="ascii") as file:
+            file.write("!include dovecot.conf\n" + "".join(f"{setting}\n" for setting in settings))
+        command = ["dovecot", "-F", "-c", "/run/mail/dovecot-now.conf"]
         self.process = subprocess.Popen(command, start_new_session=True)
         deadline = time.time() + 10
         while not self.answers():

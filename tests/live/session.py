@@ -26,13 +26,13 @@ SERVICES = {  # tag in the log -> ports, and how TLS begins there (etc/master.cf
 
 class Notes:
     """Three files: truth.jsonl, the attempts that must be recorded; logins.jsonl, the logins that sent mail;
-    imap.jsonl, sessions of failed IMAP logins, which count only if Dovecot's lines are asked for.
+    dovecot.jsonl, sessions of failed logins at Dovecot, which count only if its lines are asked for.
     """
 
     def __init__(self, any_character):
         self.any_character = any_character
         self.lock = threading.Lock()
-        self.files = {kind: open(f"{kind}.jsonl", "w", encoding="ascii") for kind in ("truth", "logins", "imap")}
+        self.files = {kind: open(f"{kind}.jsonl", "w", encoding="ascii") for kind in ("truth", "logins", "dovecot")}
         self.count = dict.fromkeys(self.files, 0)
 
     def failure(self, session, mech, user, started, ended):
@@ -43,9 +43,10 @@ class Notes:
         """A mail that was sent after a login."""
         self._write("logins", session, full_user(user, self.any_character), mech, started, ended)
 
-    def imap(self, session, user, attempts, started, ended):
-        """An IMAP session that was nothing but failed logins, all of the same user."""
-        self._write("imap", session, user, b"PLAIN", started, ended, attempts=attempts)
+    def dovecot(self, session, user, attempts, started, ended):
+        """A session that was nothing but failed logins, all of the same user; one that is looked up is in lower case."""
+        user = user.lower() if self.any_character else user
+        self._write("dovecot", session, user, b"PLAIN", started, ended, attempts=attempts)
 
     def _write(self, kind, session, user, mech, started, ended, **more):
         entry = {

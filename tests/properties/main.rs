@@ -12,6 +12,7 @@
 
 mod anonymize;
 mod postfix;
+mod dovecot;
 mod blocks;
 mod csv;
 mod sql;

@@ -70,7 +70,7 @@ fn user() -> impl Strategy<Value = Option<Words>> {
 }
 
 fn layout() -> impl Strategy<Value = Layout> {
-    select(vec![Layout::Bsd, Layout::Rfc3339, Layout::Rfc5424])
+    select(vec![Layout::Bsd, Layout::Rfc3339, Layout::Rfc5424, Layout::Container])
 }
 
 /// What Postfix knows when it logs a refused login.
@@ -134,6 +134,10 @@ pub(super) fn line(layout: Layout, program: &str, message: &[u8]) -> Vec<u8> {
             let name = program.split('/').next().unwrap_or_default();
             format!("<20>1 2026-11-22T21:28:34.901234+00:00 mx1 {name} 12387 - -  ")
         }
+        Layout::Container => format!(
+            "2026-11-22T21:28:34.901234567Z stdout F Nov 22 22:28:34 mx1 {program}[12387]: "
+        ),
+        Layout::Dovecot => "Nov 22 21:28:34 ".to_owned(),
     };
     [start.as_bytes(), message].concat()
 }
@@ -167,6 +171,9 @@ proptest! {
             mechanism: &refusal.mechanism,
             reason: &refusal.reason,
             user: refusal.user.as_ref().map(|user| user.as_slice()),
+            is_nameless: false,
+            protocol: b"",
+            times: 1,
         };
         prop_assert_eq!(attempt, expected);
     }

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each of those who start it uses its part")]
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -70,12 +70,17 @@ impl Server {
 }
 
 fn read(stream: &TcpStream) -> Option<Request> {
-    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let mut reader = BufReader::new(stream);
+    let mut lines = reader.by_ref().lines().map_while(Result::ok);
     let target = lines.next()?.split(' ').nth(1)?.to_owned();
-    let headers = lines
+    let headers: BTreeMap<_, _> = lines
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_once(": ").map(|(a, b)| (a.to_lowercase(), b.to_owned())))
         .collect();
+    // What is not read makes a reset of the end of the connection, which can overtake the answer.
+    let length = headers.get("content-length").and_then(|length| length.parse().ok());
+    let mut body = Vec::new();
+    let _ = reader.take(length.unwrap_or(0)).read_to_end(&mut body);
     Some(Request { target, headers })
 }
 

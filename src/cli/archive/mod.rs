@@ -125,7 +125,7 @@ fn take_lock(state_dir: &Path) -> anyhow::Result<Option<Lock>> {
     let Ok(folder) = std::fs::metadata(state_dir) else { return Ok(None) };
     let path = state_dir.join(lock::FILE_NAME);
     let is_new = !path.exists();
-    let lock = Lock::take(state_dir).map_err(super::sql::hinted)?;
+    let lock = Lock::soon(state_dir, &|| false).map_err(super::sql::hinted)?;
     if is_new && rustix::process::geteuid().is_root() {
         // Else the user of the next run could not take it.
         chown(&path, Some(folder.uid()), Some(folder.gid()))

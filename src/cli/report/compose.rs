@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use jiff::civil::Date;
 
+use super::meaning;
 use crate::config::{AttachCsv, Config};
 use crate::host::Host;
 use crate::report::attachment::{disarmed, gzipped};
@@ -28,19 +29,29 @@ pub(super) fn report(
     let made_at = (host.now)().to_zoned(host.zone.clone());
     let (csv_bytes, csv_lines) = store.csv_size(&config.paths.csv)?;
     let (attachment, file) = attach(&store, host, config, (day, csv_bytes))?;
+    let figures = store.figures(day, &host.zone)?;
+    let is_today = day == made_at.date();
+    let known = meaning::Known {
+        day,
+        is_over: !is_today,
+        figures: &figures,
+        has_errors: !errors.is_empty(),
+    };
+    let meaning = meaning::of(&mut store, (host, config), &known)?;
     let report = Report {
         interval: super::interval::of(config, Path::new("/")),
-        is_today: day == made_at.date(),
+        is_today,
         made_at,
         address: host.address().map_or("no network".to_owned(), |address| address.to_string()),
         host: host.full_name(),
         scope: Scope::Machine,
         day,
-        figures: store.figures(day, &host.zone)?,
+        figures,
         csv_bytes,
         csv_lines,
         attachment,
         errors,
+        meaning: Some(meaning),
     };
     let summary = summary::sentences(&report);
     Ok(Composed { report, summary, file })

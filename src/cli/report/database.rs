@@ -84,6 +84,7 @@ pub(super) fn report(
         csv_lines: 0,
         attachment,
         errors: Vec::new(),
+        meaning: None,
     };
     let summary = summary::sentences(&report);
     Ok(Composed { report, summary, file })

@@ -4,14 +4,16 @@ mod compose;
 mod database;
 mod deliver;
 mod interval;
+mod meaning;
 mod output;
+mod retention;
 
 use jiff::civil::Date;
 use std::sync::atomic::Ordering;
 
 use super::args::{Args, Source};
-use super::extract;
 use super::progress::Bar;
+use super::{alert, extract};
 use crate::config::{Config, Note};
 use crate::exit::Status;
 use crate::host::Host;
@@ -64,7 +66,14 @@ fn from_the_log(host: &Host, args: &Args, config: &Config, (day, bar): (Date, &m
             log::warn!("Interrupted: no report was made");
             Status::Failed
         }
-        Ok(summary) => tell(host, args, config, (day, summary.errors)),
+        Ok(summary) => {
+            let kept = retention::enforce(host, config);
+            let alerted = alert::send_due(host, config);
+            match tell(host, args, config, (day, summary.errors)) {
+                Status::Done if !(kept && alerted) => Status::Failed,
+                status => status,
+            }
+        }
         Err(error) => {
             let status = extract::refuse(&error);
             log::error!("No report was made");

@@ -3,12 +3,15 @@
 
 use std::io;
 use std::process::{Command, ExitStatus};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::wizard::Answers;
+use super::wizard::{Answers, confirmed};
 use crate::cli::args::Args;
+use crate::cli::say;
 use crate::config::Config;
 use crate::exit::Status;
 use crate::host::Host;
@@ -55,8 +58,8 @@ impl Steps {
         self.message.then(|| "send a test message".to_owned()).into_iter().collect()
     }
 
-    /// Downloads and reads. That nothing could be downloaded is told and takes nothing back: a timer tries
-    /// again. A first run that fails does.
+    /// Downloads and reads. A first run that fails takes all back; that nothing could be downloaded only if
+    /// the one who is asked wants that, for a timer tries again.
     pub(super) fn take_before(
         &self,
         host: &Host,
@@ -64,12 +67,12 @@ impl Steps {
         actions: &mut Actions<'_>,
     ) -> Result<Vec<String>, String> {
         let mut problems = Vec::new();
-        if self.databases && !own(&["ipinfo", "--update"], args, host, actions)?.success() {
-            problems.push(
-                "the databases could not be downloaded, and rows that were written without them keep `N/A`\n  \
-                 hint: sudo maillogsentinel ipinfo --update; the timer tries it each week, too"
-                    .to_owned(),
-            );
+        // It leaves no log that would keep folders from being taken back.
+        let update = ["--set", "general.log_file=", "ipinfo", "--update"];
+        if self.databases && !own(&update, args, host, actions)?.success() {
+            let what = "the databases could not be downloaded, and rows that are written without them keep `N/A`\n  \
+                        hint: sudo maillogsentinel ipinfo --update; the timer tries it each week, too";
+            problems.push(keep(what, host, args)?);
         }
         if self.run {
             let status = own(&[], args, host, actions)?;
@@ -94,13 +97,32 @@ impl Steps {
         if self.message
             && !ends_well(own(&["doctor", "--send-test", "--quiet"], args, host, actions)?)
         {
-            problems.push(
-                "doctor found errors, see above; the test message may not have been sent\n  hint: mend them, \
-                 then: sudo maillogsentinel doctor --send-test"
-                    .to_owned(),
-            );
+            let what = "doctor found errors, see above; the test message may not have been sent\n  hint: mend \
+                        them, then: sudo maillogsentinel doctor --send-test";
+            problems.push(keep(what, host, args)?);
         }
         Ok(problems)
+    }
+}
+
+/// Asks, if there is whom to, whether all else is kept; that is `what` then, to be told at the end.
+fn keep(what: &str, host: &Host, args: &Args) -> Result<String, String> {
+    if args.automated {
+        return Ok(what.to_owned());
+    }
+    say("error", what);
+    // Ctrl-C does not end the wait for a line.
+    let (answers, answer) = mpsc::channel();
+    thread::spawn(move || answers.send(confirmed("\nKeep all else, and go on?", true)));
+    loop {
+        if host.stopping() {
+            return Err("interrupted".to_owned());
+        }
+        match answer.recv_timeout(LOOK) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(Ok(false)) => return Err("undone, as was asked for".to_owned()),
+            _ => return Ok(what.to_owned()),
+        }
     }
 }
 
@@ -140,6 +162,6 @@ fn wait(mut command: Command, host: &Host) -> io::Result<ExitStatus> {
             let _ = kill_process(pid, Signal::TERM);
             return child.wait();
         }
-        std::thread::sleep(LOOK);
+        thread::sleep(LOOK);
     }
 }

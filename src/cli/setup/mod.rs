@@ -69,8 +69,10 @@ enum Stop {
     Failed(String),
     /// What is in the configuration makes no sense.
     Config(Vec<Note>),
-    /// The answer was no, or none.
+    /// The answer was no.
     No,
+    /// There was none, but Ctrl-D.
+    NoAnswer,
 }
 
 impl From<Refusal> for Stop {
@@ -97,6 +99,10 @@ impl Stop {
                 Status::BadConfig
             }
             Self::No => {
+                let _ = writeln!(anstream::stdout(), "Nothing was changed.");
+                Status::Done
+            }
+            Self::NoAnswer => {
                 let _ = writeln!(anstream::stderr(), "\nNothing was changed.");
                 Status::Failed
             }
@@ -292,7 +298,7 @@ fn hear_signals(host: &Host) {
 
 fn told(kept: &[PathBuf], problems: &[String], config: &Config, place: &Place) -> Status {
     let mut out = anstream::stdout();
-    let end = if problems.is_empty() { "" } else { ", but for what is said below" };
+    let end = if problems.is_empty() { "" } else { "; all but what is said below" };
     let _ = writeln!(out, "\nSet up{end}. {} tells what was done.", record::NAME);
     for path in kept {
         let _ = writeln!(out, "  what was there before: {}", shown(path));

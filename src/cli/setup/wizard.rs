@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Stop;
 use crate::config::{Config, KEYS, MailLog};
 use crate::setup::find::{Finds, find};
-use crate::setup::plan::log_is_there;
+use crate::setup::plan::{journal_is_there, log_is_there};
 use crate::setup::{Place, calendar, folders, text};
 use crate::untrusted::for_terminal;
 
@@ -23,29 +23,16 @@ pub(super) struct Answers {
     pub(super) test_message: bool,
 }
 
+const JOURNAL: &str = "journal";
 /// How much of a sample line is shown.
 const SAMPLE: usize = 64;
 
 /// Shows what is there, and asks for what is wanted; `config` has what is set already.
 pub(super) fn ask(config: &Config, text: String, place: &Place) -> Result<Answers, Stop> {
-    let set: Vec<_> = config.paths.mail_logs.iter().filter_map(MailLog::file).collect();
-    let finds = find(&set);
+    let finds = find(&config.paths.mail_logs);
     tell(&finds);
     let mut answers = Answers { text, ..Answers::default() };
-    let former = set.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-    let log = match &finds.log {
-        Some((path, _)) if !set.contains(&path.as_path()) => path.display().to_string(),
-        _ => former.clone(),
-    };
-    let log = question("Which log does Postfix write?", &log, &|answer| {
-        let paths: Vec<_> =
-            answer.split(',').map(|it| absolute(it.trim())).collect::<Result<_, _>>()?;
-        let mut paths = paths.iter().filter(|_| !place.is_staging());
-        paths.try_for_each(|path| {
-            log_is_there(path).map_err(|refusal| format!("{refusal}: {}", refusal.hint))
-        })
-    })?;
-    answers.set(("paths", "mail_log"), &log, &former);
+    answers.log(config, finds, place)?;
     let email = config.report.email.join(", ");
     let new = question(
         "Who gets the daily report? (address, several with commas, - for nobody)",
@@ -105,6 +92,36 @@ impl Answers {
         }
     }
 
+    fn log(&mut self, config: &Config, finds: Finds, place: &Place) -> Result<(), Stop> {
+        let set: Vec<_> = config.paths.mail_logs.iter().map(name).collect();
+        let former = set.join(", ");
+        let log = match finds.log {
+            Some((found, _)) if !set.contains(&found) => found,
+            _ => former.clone(),
+        };
+        let directory = config.paths.mail_logs.iter().find_map(|log| match log {
+            MailLog::Journal(directory) => directory.as_deref(),
+            _ => None,
+        });
+        let is_there = |log: &str| match log {
+            _ if place.is_staging() => Ok(()),
+            JOURNAL => journal_is_there(directory),
+            path => log_is_there(Path::new(path)),
+        };
+        let what = "Which log does Postfix write? (files, or journal)";
+        let log = question(what, &log, &|answer| {
+            let mut logs = answer.split(',').map(str::trim);
+            logs.try_for_each(|log| {
+                if answer != JOURNAL {
+                    absolute(log).map_err(|why| format!("{why}, or the word journal"))?;
+                }
+                is_there(log).map_err(|refusal| format!("{refusal}: {}", refusal.hint))
+            })
+        })?;
+        self.set(("paths", "mail_log"), &log, &former);
+        Ok(())
+    }
+
     fn schedule(
         &mut self,
         what: &str,
@@ -129,21 +146,17 @@ fn tell(finds: &Finds) {
     line(
         "Dovecot",
         if finds.dovecot {
-            "found (its own logins, IMAP and POP3, are not read yet)"
+            "found (its own logins, IMAP and POP3, count with `services = postfix, dovecot` in section [detect])"
         } else {
             "not found"
         },
     );
     match &finds.log {
         None => {
-            line(
-                "mail log",
-                "not found: Postfix may log to the journal only, which this version does not read",
-            );
-            line("", "(install rsyslog, then run this again)");
+            line("mail log", "not found, and no line of Postfix in the journal");
         }
-        Some((path, sample)) => {
-            line("mail log", &path.display().to_string());
+        Some((log, sample)) => {
+            line("mail log", log);
             let sample = sample.as_deref().map(String::from_utf8_lossy);
             let sample = sample.as_deref().unwrap_or("no line of Postfix at its end");
             let cut: String = sample.chars().take(SAMPLE).collect();
@@ -156,6 +169,15 @@ fn tell(finds: &Finds) {
         line("Python", &format!("{}: its work is taken over", unit.display()));
     }
     let _ = writeln!(out);
+}
+
+/// A log as `mail_log` names it.
+fn name(log: &MailLog) -> String {
+    match log {
+        MailLog::File(path) => path.display().to_string(),
+        MailLog::Stdin => "-".to_owned(),
+        MailLog::Journal(_) => JOURNAL.to_owned(),
+    }
 }
 
 /// Asks until the answer is right; nothing means `default`.
@@ -181,7 +203,8 @@ pub(super) fn yes(what: &str) -> Result<bool, Stop> {
     confirmed(what, false)
 }
 
-fn confirmed(what: &str, default: bool) -> Result<bool, Stop> {
+/// The same with another default.
+pub(super) fn confirmed(what: &str, default: bool) -> Result<bool, Stop> {
     loop {
         match line(&format!("{what} [{}] ", if default { "Y/n" } else { "y/N" }))?
             .to_lowercase()
@@ -204,7 +227,7 @@ fn line(prompt: &str) -> Result<String, Stop> {
     out.flush()?;
     let mut typed = Vec::new();
     if io::stdin().lock().read_until(b'\n', &mut typed)? == 0 {
-        return Err(Stop::No);
+        return Err(Stop::NoAnswer);
     }
     Ok(String::from_utf8_lossy(&typed).trim().to_owned())
 }

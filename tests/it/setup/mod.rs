@@ -133,9 +133,9 @@ fn what_cannot_work_is_said_before_anything_is_changed() {
         (
             "[paths]\nmail_log = /var/log/none.log\n",
             "there is no mail log /var/log/none.log",
-            "install rsyslog",
+            "to journal",
         ),
-        ("[paths]\nmail_log = journal\n", "not built yet", "rsyslog"),
+        ("[paths]\nmail_log = journal\n", "the journal has no entries", "systemd-journald"),
         (
             "[systemd]\nextraction_schedule = now and then\n",
             "maillogsentinel.timer: systemd does not take `now and then`",

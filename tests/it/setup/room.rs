@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use maillogsentinel::sql::import::sha256;
 use tempfile::TempDir;
@@ -103,6 +104,30 @@ impl Room {
         command.arg(self.folder.path()).arg(program()).args(words);
         command.env("TZ", "UTC").env_remove("SUDO_USER");
         command
+    }
+
+    /// The same failed login in the journal.
+    pub fn with_journal(self) -> Self {
+        let machine = "00000000000000000000000000000007";
+        self.write("etc/machine-id", &format!("{machine}\n"));
+        let folder = self.path("var/log/journal").join(machine);
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("system.journal");
+        let mut remote = Command::new("/lib/systemd/systemd-journal-remote");
+        remote.arg("--output").arg(&file).arg("-").stdin(Stdio::piped()).stderr(Stdio::null());
+        let mut remote = remote.spawn().unwrap();
+        let message = ATTACK.split_once("]: ").unwrap().1;
+        let entry = format!(
+            "__REALTIME_TIMESTAMP=1795514400000000\n__MONOTONIC_TIMESTAMP=1000000\n_BOOT_ID={:032x}\n\
+             _HOSTNAME=mx1\nSYSLOG_FACILITY=2\nSYSLOG_IDENTIFIER=postfix/smtpd\nSYSLOG_PID=1\nMESSAGE={message}\n",
+            1
+        );
+        remote.stdin.take().unwrap().write_all(entry.as_bytes()).unwrap();
+        assert!(remote.wait().unwrap().success());
+        for path in [&folder, &file] {
+            std::os::unix::fs::chown(path, None, Some(101)).unwrap();
+        }
+        self
     }
 
     /// What a run of the Python program has left here.

@@ -36,6 +36,7 @@ fn eight_questions_and_a_yes_set_it_up() {
     let ran = typed(&room, &QUESTIONS).exits(0).prints("mail log     /var/log/mail.log");
     assert!(ran.stdout.contains("postfix/smtpd[1]: warning"), "no sample line: {}", ran.stdout);
     assert!(!ran.stdout.contains("NEVER SHOWN"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("Reading "), "a bar for a short run: {}", ran.stdout);
     let config = room.read("etc/maillogsentinel.conf");
     assert!(config.contains("email = admin@example.org\n"), "{config}");
     assert!(config.contains("[systemd]\nreport_schedule = 07:30\n"), "{config}");
@@ -45,6 +46,22 @@ fn eight_questions_and_a_yes_set_it_up() {
         room.path("etc/systemd/system/timers.target.wants/maillogsentinel-sql.timer").is_symlink()
     );
     assert!(room.read("var/log/maillogsentinel/maillogsentinel.csv").contains(";bob;"));
+    Ran::of(&mut room.command(&AUTOMATED)).exits(0).prints("Nothing to change");
+}
+
+#[test]
+fn where_there_is_no_file_the_journal_is_found() {
+    let room = Room::default().with_journal();
+    std::fs::remove_file(room.path("var/log/mail.log")).unwrap();
+    room.write("etc/maillogsentinel.conf", CONFIG);
+    let ran = typed(&room, &QUESTIONS).exits(0).prints("mail log     journal\n");
+    assert!(!ran.stdout.contains("NEVER SHOWN"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("postfix/smtpd[1]: warning"), "no sample line: {}", ran.stdout);
+    assert!(room.read("etc/maillogsentinel.conf").contains("mail_log = journal\n"));
+    assert!(room.read("var/log/maillogsentinel/maillogsentinel.csv").contains(";bob;"));
+    // Whoever has the journal is proposed it again, though there is a file by now.
+    room.write("var/log/mail.log", ATTACK);
+    typed(&room, &QUESTIONS[..8]).prints("[journal]");
     Ran::of(&mut room.command(&AUTOMATED)).exits(0).prints("Nothing to change");
 }
 
@@ -93,7 +110,30 @@ fn ctrl_c_and_no_at_each_question_change_nothing() {
     }
     let mut steps = QUESTIONS;
     steps[8].1 = "\n";
-    typed(&room, &steps).exits(1).prints("Nothing was changed.");
+    typed(&room, &steps).exits(0).prints("Nothing was changed.");
     assert_eq!(difference(&before, &room.all()), Vec::<String>::new());
     assert!(!room.path("maillogsentinel_setup.log").exists());
+}
+
+#[test]
+fn what_cannot_be_downloaded_takes_all_else_back_if_that_is_wanted() {
+    for (answer, status, said) in [
+        ("n\n", 1, "all that was done is undone"),
+        ("\u{3}", 130, "all that was done is undone"),
+        ("\n", 1, "ipinfo --update; the timer tries it each week"),
+    ] {
+        let room = Room::default();
+        room.write(
+            "etc/maillogsentinel.conf",
+            "[geolocation]\ncountry_db_url = http://127.0.0.1:1/none.csv\n[dns]\nenabled = no\n",
+        );
+        let before = room.all();
+        let mut steps = QUESTIONS.to_vec();
+        steps[7].1 = "y\n";
+        steps.push(("Keep all else, and go on? [Y/n]", answer));
+        let ran = typed(&room, &steps).exits(status).prints(said);
+        assert!(!ran.stdout.contains("NEVER SHOWN"), "{}", ran.stdout);
+        let changed = difference(&before, &room.all());
+        assert_eq!(changed.is_empty(), answer != "\n", "{answer:?}: {changed:?}");
+    }
 }

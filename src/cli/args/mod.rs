@@ -1,10 +1,17 @@
 //! The command line.
 
+mod meaning;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::anonymize::Kind;
+
+pub use meaning::{
+    Account, Accounts, Ack, Allow, AllowAction, AllowAdd, AllowRemove, Campaigns, Findings,
+    FindingsAction, Why,
+};
 
 /// Finds every failed login in a mail server's log and records it, once.
 ///
@@ -29,6 +36,10 @@ pub struct Args {
     #[arg(long, global = true, value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
 
+    /// Record failed logins as they are logged, and print them; until it is ended
+    #[arg(long, group = "action", help_heading = "Actions")]
+    pub follow: bool,
+
     /// Read what is new, then make the daily report and mail it
     #[arg(long, group = "action", help_heading = "Actions")]
     pub report: bool,
@@ -52,6 +63,10 @@ pub struct Args {
     /// Install on this machine: account, folders, configuration, services, man pages; asks first
     #[arg(long, group = "action", help_heading = "Actions")]
     pub setup: bool,
+
+    /// With --follow: print each failed login as a line of JSON, in the terms of Elastic Common Schema
+    #[arg(long, help_heading = "Options of actions")]
+    pub json: bool,
 
     /// With --report: the day it is about
     #[arg(long, value_name = "YYYY-MM-DD|today|yesterday", help_heading = "Options of actions")]
@@ -181,6 +196,18 @@ pub enum Command {
     Anonymize(Anonymize),
     /// Check everything, and say what is wrong and how to mend it
     Doctor(Doctor),
+    /// Tell which accounts may be stolen, why, and what to do; exit status 1 if there are any
+    Findings(Findings),
+    /// Tell who attacks, how, and whether it goes on
+    Campaigns(Campaigns),
+    /// Tell all that is known of an account
+    Account(Account),
+    /// Tell which accounts are attacked
+    Accounts(Accounts),
+    /// Vouch for networks and accounts, for a while or for good; without an action, show the list
+    Allow(Allow),
+    /// Tell why an address or an account was taken for what it was
+    Why(Why),
     /// Write man pages and completions below a folder, as packages need them
     #[command(hide = true)]
     Manual(Manual),
@@ -276,13 +303,21 @@ fn kind(name: &str) -> Result<Kind, String> {
 impl Args {
     /// An option that stands without the action it belongs to, or a command beside an action.
     pub fn misfit(&self) -> Option<String> {
-        let actions =
-            [self.report, self.reset, self.purge, self.sql_export, self.sql_import, self.setup];
+        let actions = [
+            self.follow,
+            self.report,
+            self.reset,
+            self.purge,
+            self.sql_export,
+            self.sql_import,
+            self.setup,
+        ];
         let archives = self.reset || self.purge;
         let without = |given: bool, action: bool, option: &str, needs: &str| {
             (given && !action).then(|| format!("{option} goes with {needs}"))
         };
         [
+            without(self.json, self.follow, "--json", "--follow"),
             without(self.date.is_some(), self.report, "--date", "--report"),
             without(self.output.is_some(), self.report, "--output", "--report"),
             without(self.source.is_some(), self.report, "--source", "--report"),

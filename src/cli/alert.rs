@@ -1,0 +1,137 @@
+//! Alerts about findings that cannot wait for the report: each leaves once by each way that is configured.
+
+use jiff::Timestamp;
+
+use super::meaning::sentence;
+use super::report;
+use crate::alert::{self, Alert};
+use crate::config::Config;
+use crate::finding::Finding;
+use crate::host::Host;
+use crate::meaning::Verdict;
+use crate::report::message::{Letter, message_id};
+use crate::store::{Store, StoreError};
+
+/// The ways, as the store calls them.
+const MAIL: &str = "mail";
+const WEBHOOK: &str = "webhook";
+const COMMAND: &str = "command";
+
+/// Sends what is due; false if something could not be sent, which the next run tries again.
+pub(super) fn send_due(host: &Host, config: &Config) -> bool {
+    match send(host, config) {
+        Ok(all_went_well) => all_went_well,
+        Err(error) => {
+            let hint = error.downcast_ref::<StoreError>().and_then(StoreError::hint);
+            let hint = hint.map_or(String::new(), |hint| format!("\n  hint: {hint}"));
+            log::error!("{}{hint}", report::in_one(&error));
+            false
+        }
+    }
+}
+
+fn send(host: &Host, config: &Config) -> anyhow::Result<bool> {
+    let ways = ways(config);
+    let now = (host.now)().as_second();
+    if ways.is_empty() {
+        return Ok(true);
+    }
+    let mut store = Store::open(&config.paths.state_dir)?;
+    let (mut all_went_well, mut mailed) = (true, false);
+    for way in ways {
+        for finding in store.alerts_due(way, now)? {
+            // Another run may be at it.
+            if !store.claim_alert((finding.id, way), now)? {
+                continue;
+            }
+            let alert = made(host, &store, &finding);
+            if way == MAIL {
+                mail(&mut store, (host, config), &alert)?;
+                mailed = true;
+                continue;
+            }
+            let result = if way == WEBHOOK {
+                config
+                    .alert
+                    .webhook(host.credentials.as_deref())
+                    .and_then(|url| alert::post(&url, config.alert.shape, &alert))
+            } else {
+                alert::run(&config.alert.command, &alert)
+            };
+            store.note_alert((finding.id, way), now, result.as_ref().copied().map_err(|e| &**e))?;
+            match result {
+                Ok(()) => log::info!("Alert sent by {way}: {}", alert.title),
+                Err(error) => {
+                    all_went_well = false;
+                    log::error!(
+                        "The alert about {} did not leave by {way}: {error}; it is tried again by the \
+                         next run",
+                        alert.account
+                    );
+                }
+            }
+        }
+    }
+    if mailed {
+        report::send_late(host, config)?;
+    }
+    Ok(all_went_well)
+}
+
+fn ways(config: &Config) -> Vec<&'static str> {
+    let alert = &config.alert;
+    let wanted = [
+        (MAIL, alert.mail && !config.report.email.is_empty()),
+        (WEBHOOK, alert.has_webhook()),
+        (COMMAND, !alert.command.is_empty()),
+    ];
+    wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(way, _)| way).collect()
+}
+
+fn made(host: &Host, store: &Store, finding: &Finding) -> Alert {
+    let account = finding.account.for_terminal().into_owned();
+    let server = host.full_name();
+    let verdict = Verdict::Stolen { accounts: vec![account.clone()] };
+    let stamp = |second: i64, format: &str| {
+        let time = Timestamp::from_second(second).unwrap_or_default();
+        time.to_zoned(host.zone.clone()).strftime(format).to_string()
+    };
+    let signs = finding.signs.iter().take(20);
+    Alert {
+        // The time keeps apart what two stores of one server call by the same number.
+        id: format!("{server}-finding-{}-{}", finding.id, finding.time),
+        finding: finding.id,
+        severity: "high",
+        title: format!("{} on {server}", verdict.text()),
+        since: stamp(finding.time, "%Y-%m-%dT%H:%M:%S%:z"),
+        evidence: signs
+            .map(|sign| {
+                format!("{}  {}", stamp(sign.time, "%Y-%m-%d %H:%M"), sentence(store, sign))
+            })
+            .collect(),
+        account,
+        server,
+    }
+}
+
+/// Puts an alert where reports are sent from, which tries until a server has taken it.
+fn mail(store: &mut Store, (host, config): (&Host, &Config), alert: &Alert) -> anyhow::Result<()> {
+    let made_at = (host.now)().to_zoned(host.zone.clone());
+    let to = config.report.recipients(&alert.server);
+    let subject = format!("{} {}", config.report.subject_prefix, alert.title);
+    let about = format!("finding {}", alert.finding);
+    let letter = Letter {
+        from: config.report.sender(&host.user(), &alert.server),
+        to: to.clone(),
+        subject: subject.trim().to_owned(),
+        date: made_at.clone(),
+        message_id: message_id(&alert.id, &alert.server),
+        text: alert.text() + "\n",
+        html: None,
+        attachment: None,
+    };
+    let to: Vec<_> = to.iter().map(ToString::to_string).collect();
+    let now = made_at.timestamp().as_second();
+    store.mail_alert(alert.finding, now, (&about, &to, &letter.to_bytes()))?;
+    Ok(())
+}

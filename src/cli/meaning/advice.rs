@@ -1,0 +1,98 @@
+//! What locks an account on this machine, as commands to copy.
+
+use std::time::Duration;
+
+use crate::programs;
+use crate::untrusted::Untrusted;
+
+/// How long doveconf may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What `doveconf -n` says; nothing if it is not there.
+pub(super) fn ask() -> String {
+    programs::ask(&["doveconf", "-n"], PATIENCE).map(|answer| answer.output).unwrap_or_default()
+}
+
+/// Commands that lock `account` here, each with what it does; `settings` are those of [`ask`].
+pub(super) fn for_account(account: &Untrusted, settings: &str) -> Vec<String> {
+    let quoted = quoted(account);
+    let mut lines = vec!["what to do:".to_owned()];
+    lines.extend(lock(settings, &quoted));
+    let commands = [
+        (format!("doveadm kick -- {quoted}"), "ends its IMAP and POP3 sessions"),
+        ("postfix reload".to_owned(), "ends its SMTP sessions"),
+        (format!("postqueue -j | grep -F -e {quoted}"), "what it still has in the queue"),
+        (format!("maillogsentinel why -- {quoted}"), "what is known of it"),
+    ];
+    lines.extend(commands.map(|(command, what)| format!("  {command:<34} # {what}")));
+    lines
+}
+
+/// What makes its password worthless, by where `doveconf -n` says that passwords are.
+fn lock(settings: &str, account: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let drivers = settings.lines().map(str::trim).filter_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        matches!(key.trim(), "driver" | "passdb_driver").then(|| value.trim().to_owned())
+    });
+    let drivers: Vec<_> = drivers.collect();
+    let has = |driver: &str| drivers.iter().any(|it| it == driver);
+    // Who has a domain is no user of the system.
+    let is_virtual = account.contains('@');
+    if (has("pam") || has("passwd") || has("shadow")) && !is_virtual {
+        lines.push(format!(
+            "  {:<34} # or give it a new password: passwd",
+            format!("usermod --lock -- {account}")
+        ));
+    }
+    if has("passwd-file") {
+        let file = settings.lines().map(str::trim).find_map(|line| {
+            let value = line.split_once('=').map(|(_, value)| value.trim())?;
+            value.split_whitespace().last().filter(|path| path.starts_with('/'))
+        });
+        let file = file.unwrap_or("the passwd-file");
+        lines.push(format!("  {:<34} # then put it into {file} for {account}", "doveadm pw"));
+    }
+    if has("sql") || has("ldap") || has("lua") {
+        lines.push("  give it a new password in your directory or database".to_owned());
+    }
+    if lines.is_empty() {
+        lines.push(format!("  give {account} a new password where your mail server keeps them"));
+    }
+    lines
+}
+
+/// An account as one word of a shell; what cannot be typed is left to the reader.
+fn quoted(account: &Untrusted) -> String {
+    let shown = account.for_terminal();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "@._+-".contains(c);
+    if !shown.is_empty() && shown.chars().all(is_plain) && !shown.starts_with('-') {
+        return shown.into_owned();
+    }
+    format!("'{}'", shown.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_one_word_of_a_shell() {
+        let word = |text: &str| quoted(&text.into());
+        assert_eq!(word("alice@example.org"), "alice@example.org");
+        assert_eq!(word("a;rm -rf /"), "'a;rm -rf /'");
+        assert_eq!(word("o'neil"), "'o'\\''neil'");
+        assert_eq!(word("-x"), "'-x'");
+        assert_eq!(word("$(id)`id`"), "'$(id)`id`'");
+    }
+
+    #[test]
+    fn the_lock_is_where_the_passwords_are() {
+        let file = "passdb {\n  args = scheme=CRYPT username_format=%u /etc/dovecot/users\n  driver = passwd-file\n}\n";
+        assert!(lock(file, "bob").iter().any(|line| line.contains("/etc/dovecot/users")));
+        assert!(lock("passdb {\n  driver = pam\n}\n", "bob")[0].contains("usermod --lock -- bob"));
+        assert!(lock("", "bob")[0].contains("new password"));
+        let domain = lock("passdb {\n  driver = pam\n}\n", "bob@example.org");
+        assert!(domain[0].contains("new password"), "{domain:?}");
+    }
+}

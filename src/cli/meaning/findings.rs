@@ -1,0 +1,207 @@
+//! `findings`: accounts that may be stolen, why, and what to do.
+
+use std::cell::LazyCell;
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::{Desk, advice, print, print_json};
+use crate::cli::args::{Findings, FindingsAction};
+use crate::cli::fail;
+use crate::exit::Status;
+use crate::finding::{Evidence, Finding, Severity, Sign};
+use crate::report::grouped;
+use crate::store::casebook::findings::Which;
+use crate::store::{Store, StoreError};
+
+/// So many are shown at once: the most severe first.
+const MOST: usize = 50;
+
+/// A finding for other programs. Times are RFC 3339.
+#[derive(Serialize)]
+struct Document {
+    finding: i64,
+    severity: &'static str,
+    account: String,
+    since: String,
+    acknowledged: Option<String>,
+    comment: Option<String>,
+    evidence: Vec<Proof>,
+}
+
+#[derive(Serialize)]
+struct Proof {
+    kind: &'static str,
+    time: String,
+    address: String,
+    network: String,
+    campaign: Option<i64>,
+    text: String,
+}
+
+pub(super) fn run(desk: &mut Desk<'_>, args: &Findings) -> Result<Status, StoreError> {
+    if let Some(FindingsAction::Ack(ack)) = &args.action {
+        let mut status = Status::Done;
+        for id in &ack.ids {
+            if desk.store.acknowledge(*id, (desk.now, ack.comment.as_deref()))? {
+                print(&format!("Finding {id} is acknowledged.\n"), Status::Done);
+            } else {
+                let hint = "`maillogsentinel findings` lists those that are open";
+                status = fail(&format!("there is no open finding {id}"), Some(hint));
+            }
+        }
+        return Ok(status);
+    }
+    let which = if args.all { Which::All } else { Which::Open(desk.now) };
+    let most = if args.all || args.json { usize::MAX } else { MOST };
+    let findings = desk.store.findings(&which, most)?;
+    let is_open = |finding: &Finding| finding.acknowledged.is_none();
+    let status = if findings.iter().any(is_open) { Status::Failed } else { Status::Done };
+    if args.json {
+        let all: Vec<_> = findings.iter().map(|finding| document(desk, finding)).collect();
+        return Ok(print_json(&all, status));
+    }
+    if findings.is_empty() {
+        let known = desk.store.findings(&Which::All, 1)?;
+        return Ok(print(
+            if known.is_empty() {
+                "Nothing was found that speaks for a stolen account.\n"
+            } else {
+                "Nothing is open that speaks for a stolen account; --all shows what is over.\n"
+            },
+            status,
+        ));
+    }
+    let mut out = String::new();
+    let settings = LazyCell::new(advice::ask as fn() -> String);
+    for finding in &findings {
+        out.push_str(&told(desk, finding, &settings));
+        out.push('\n');
+    }
+    if findings.len() == most {
+        let _ = writeln!(out, "These are the first {most}; --all and --json show more.");
+    }
+    if status != Status::Done {
+        out.push_str("`maillogsentinel findings ack ID` once you know what it is.\n");
+    }
+    Ok(print(&out, status))
+}
+
+fn told(desk: &Desk<'_>, finding: &Finding, settings: &LazyCell<String>) -> String {
+    let color = match finding.severity {
+        Severity::High => Style::new().bold().fg_color(Some(AnsiColor::Red.into())),
+        Severity::Medium => Style::new().bold().fg_color(Some(AnsiColor::Yellow.into())),
+        Severity::Low => Style::new().bold(),
+    };
+    let verdict = match finding.severity {
+        Severity::High => "probably stolen",
+        Severity::Medium => "may be stolen: ask its user",
+        Severity::Low => "most likely its user",
+    };
+    let mut out = String::new();
+    let (id, account) = (finding.id, finding.account.for_terminal());
+    let _ = writeln!(
+        out,
+        "{color}{}{color:#}  finding {id}: {account}  {verdict}",
+        finding.severity.text()
+    );
+    for line in evidence(desk, finding) {
+        let _ = writeln!(out, "  {line}");
+    }
+    if let Some(time) = finding.acknowledged {
+        let comment = finding.comment.as_ref().map(|it| format!(": {}", it.for_terminal()));
+        let at = desk.moment(time);
+        let _ = writeln!(out, "  acknowledged {at}{}", comment.unwrap_or_default());
+    } else if finding.severity > Severity::Low {
+        for line in advice::for_account(&finding.account, settings) {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    out
+}
+
+/// A line for each sign; those of one kind that are many are summed up.
+pub(super) fn evidence(desk: &Desk<'_>, finding: &Finding) -> Vec<String> {
+    let mut lines = Vec::new();
+    for evidence in Evidence::ALL {
+        let signs: Vec<_> = finding.signs.iter().filter(|it| it.evidence == evidence).collect();
+        for sign in signs.iter().take(3) {
+            lines.push((sign.time, sentence(&desk.store, sign)));
+        }
+        if let (Some(last), true) = (signs.last(), signs.len() > 3) {
+            lines.push((last.time, format!("and {} more like these", signs.len() - 3)));
+        }
+    }
+    lines.sort_by_key(|(time, _)| *time);
+    lines.into_iter().map(|(time, text)| format!("{}  {text}", desk.moment(time))).collect()
+}
+
+/// One sign in words.
+pub(in crate::cli) fn sentence(store: &Store, sign: &Sign) -> String {
+    let number = grouped(sign.number);
+    let address = sign.address;
+    let campaign = sign.campaign.map_or(String::new(), |it| format!(" (campaign #{it})"));
+    let text = match sign.evidence {
+        Evidence::Attacker => {
+            format!("login from {address}, an attacker: {number} failures before{campaign}")
+        }
+        Evidence::Guesser => {
+            format!("login from {address} after {number} failures from there{campaign}")
+        }
+        Evidence::NewCountry => format!("first login from {address}, in a country new to it"),
+        Evidence::NewNetwork => format!("first login from {address}, in a network new to it"),
+        Evidence::Awakened => format!(
+            "first login of all, from {address}, in a country that hardly any account here comes from"
+        ),
+        Evidence::Scattered => format!(
+            "login from {address}: with it, it comes from {number} countries at times that hardly fit one person"
+        ),
+        Evidence::SendsApart => {
+            format!("message sent from {address}, at a provider from where it never read its mail")
+        }
+        Evidence::BotsNear => format!(
+            "login from {address}, at a provider of {number} bots that try this account{campaign}"
+        ),
+        Evidence::Jump => format!(
+            "{number} messages in a day; before, at most {} a day",
+            grouped(sign.usual.unwrap_or(0))
+        ),
+        Evidence::UnderAttack => {
+            format!("attackers failed {number} times on this account in the days before{campaign}")
+        }
+        Evidence::ManyNetworks => {
+            format!("logins from {number} networks within a day that it never came from")
+        }
+        Evidence::ManyMessages => format!(
+            "{number} messages in a day from places new to it; before, at most {} a day",
+            grouped(sign.usual.unwrap_or(0))
+        ),
+    };
+    let line = store.place_of(sign).ok().flatten();
+    line.map_or(text.clone(), |place| format!("{text}  [{place}]"))
+}
+
+fn document(desk: &Desk<'_>, finding: &Finding) -> Document {
+    let evidence = finding.signs.iter().map(|sign| Proof {
+        kind: sign.evidence.key(),
+        time: desk.stamp(sign.time),
+        address: sign.address.to_string(),
+        network: sign.network.cidr(),
+        campaign: sign.campaign,
+        text: sentence(&desk.store, sign),
+    });
+    Document {
+        finding: finding.id,
+        severity: match finding.severity {
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+        },
+        account: finding.account.for_terminal().into_owned(),
+        since: desk.stamp(finding.time),
+        acknowledged: finding.acknowledged.map(|time| desk.stamp(time)),
+        comment: finding.comment.as_ref().map(|it| it.for_terminal().into_owned()),
+        evidence: evidence.collect(),
+    }
+}

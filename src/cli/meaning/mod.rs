@@ -1,0 +1,97 @@
+//! What it means: campaigns, findings, accounts, and the reasons for each judgement.
+
+mod account;
+mod accounts;
+mod advice;
+mod allow;
+mod campaigns;
+mod existing;
+mod findings;
+mod table;
+mod why;
+
+pub(super) use findings::sentence;
+
+use jiff::Timestamp;
+
+use crate::cli::args::{Args, Command};
+use crate::cli::{fail, say};
+use crate::config::{Config, Note};
+use crate::exit::Status;
+use crate::host::Host;
+use crate::store::{FILE_NAME, Store, StoreError};
+
+/// A second of a day as 86,400.
+const DAY: i64 = 86_400;
+
+/// What all these commands work with.
+struct Desk<'h> {
+    host: &'h Host,
+    config: &'h Config,
+    store: Store,
+    now: i64,
+}
+
+impl Desk<'_> {
+    /// A moment in local time, as `2026-11-22 14:05`.
+    fn moment(&self, second: i64) -> String {
+        let time = Timestamp::from_second(second).unwrap_or_default();
+        time.to_zoned(self.host.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+    }
+
+    /// A moment as RFC 3339 has it, for JSON.
+    fn stamp(&self, second: i64) -> String {
+        let time = Timestamp::from_second(second).unwrap_or_default();
+        time.to_zoned(self.host.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
+}
+
+/// Does one of the commands that tell what was judged.
+pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -> Status {
+    for note in odd {
+        say("warning", &note.to_string());
+    }
+    let path = config.paths.state_dir.join(FILE_NAME);
+    if !path.exists() {
+        let what = format!("nothing was recorded yet: there is no {}", super::shown(&path));
+        return fail(&what, Some("run `maillogsentinel` first, with the same --config and --set"));
+    }
+    let store = match Store::open(&config.paths.state_dir) {
+        Ok(store) => store,
+        Err(error) => return refuse(&error),
+    };
+    let now = (host.now)().as_second();
+    let mut desk = Desk { host, config, store, now };
+    let done = match &args.command {
+        Some(Command::Campaigns(it)) => campaigns::run(&desk, it),
+        Some(Command::Findings(it)) => findings::run(&mut desk, it),
+        Some(Command::Allow(it)) => allow::run(&mut desk, it),
+        Some(Command::Account(it)) => account::run(&desk, it),
+        Some(Command::Accounts(it)) => accounts::run(&desk, it),
+        Some(Command::Why(it)) => why::run(&desk, it),
+        _ => Ok(Status::Done),
+    };
+    done.unwrap_or_else(|error| refuse(&error))
+}
+
+fn refuse(error: &StoreError) -> Status {
+    fail(&error.to_string(), error.hint().as_deref())
+}
+
+/// Writes to standard output; whoever reads it may have enough at any time.
+fn print(text: &str, status: Status) -> Status {
+    use std::io::{ErrorKind, Write};
+    match anstream::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            fail(&format!("cannot write to standard output: {error}"), None)
+        }
+        _ => status,
+    }
+}
+
+/// Prints JSON.
+fn print_json(document: &impl serde::Serialize, status: Status) -> Status {
+    // Nothing in it can fail: no map has keys that are no text.
+    let text = serde_json::to_string_pretty(document).unwrap_or_default() + "\n";
+    print(&text, status)
+}

@@ -1,0 +1,246 @@
+//! What a day means, in sentences: the verdict, campaigns, own users, and what to do.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::campaign::{Campaign, Own};
+use crate::config::Config;
+use crate::figures::{Figures, hides_clients};
+use crate::finding::{Finding, Severity, severity};
+use crate::host::Host;
+use crate::meaning::{Meaning, Verdict};
+use crate::report::{grouped, rhythm};
+use crate::store::casebook::findings::Which;
+use crate::store::day_meaning::Judged;
+use crate::store::{Store, StoreError};
+use crate::untrusted::Untrusted;
+
+/// So many campaigns, users and accounts are told of.
+const MOST: usize = 5;
+/// What is unusual for an account is known after so many days.
+const DAYS_NEEDED: i64 = 3;
+
+/// What is known of a day, for its meaning.
+pub(super) struct Known<'k> {
+    pub(super) day: Date,
+    pub(super) is_over: bool,
+    pub(super) figures: &'k Figures,
+    /// Not all could be read.
+    pub(super) has_errors: bool,
+}
+
+/// What a day means; that of a day which is over is kept, so that its report stays the same.
+pub(super) fn of(
+    store: &mut Store,
+    (host, config): (&Host, &Config),
+    known: &Known<'_>,
+) -> Result<Meaning, StoreError> {
+    let counts = (known.figures.total, known.figures.coverage.logins);
+    let is_final = known.is_over && !known.has_errors;
+    if is_final
+        && let Some(document) = store.told(known.day, counts)?
+        && let Ok(meaning) = serde_json::from_str(&document)
+    {
+        return Ok(meaning);
+    }
+    let meaning = make(store, (host, config), known)?;
+    if is_final {
+        let document = serde_json::to_string(&meaning).unwrap_or_default();
+        store.tell(known.day, counts, &document)?;
+    }
+    Ok(meaning)
+}
+
+fn make(
+    store: &Store,
+    (host, config): (&Host, &Config),
+    known: &Known<'_>,
+) -> Result<Meaning, StoreError> {
+    let second = |day: Date| {
+        day.to_zoned(host.zone.clone()).map_or(0, |start| start.timestamp().as_second())
+    };
+    let (from, to) = (second(known.day), second(known.day.tomorrow().unwrap_or(known.day)));
+    // Only what had been seen by the end of the day counts.
+    let mut findings = store.findings(&Which::Between(from, to), usize::MAX)?;
+    for finding in &mut findings {
+        finding.signs.retain(|sign| sign.time < to);
+        finding.severity = severity(&finding.signs).unwrap_or(Severity::Low);
+    }
+    let judged = store.judged((from, to))?;
+    let own = store.own_failures(from)?;
+    let own: Vec<_> = own.into_iter().filter(|own| own.first < to && is_worth(own)).collect();
+    let history = store.days_of_logins(known.day)?;
+    // What somebody did earlier is not over before somebody said so.
+    let mut open = store.findings(&Which::Severe, usize::MAX)?;
+    open.retain(|it| it.time < from && findings.iter().all(|other| other.id != it.id));
+    let (verdict, mut to_do) = verdict(host, known, (&findings, &open), history);
+    if to_do.is_empty() {
+        to_do.push(nothing_urgent(store, &judged)?);
+        if verdict == Verdict::NobodyGotIn && !config.detect.services.dovecot {
+            let only = "Logins by IMAP and POP3 were not looked at: they are with `services = postfix, \
+                dovecot` in [detect].";
+            to_do.push(only.to_owned());
+        }
+    }
+    let end = to.min((host.now)().as_second());
+    let campaigns = judged.campaigns.iter().take(MOST);
+    let campaigns = campaigns.map(|it| campaign(store, host, it, end));
+    let mut campaigns = campaigns.collect::<Result<Vec<_>, _>>()?;
+    if judged.campaigns.len() > MOST {
+        let more = judged.campaigns.len() - MOST;
+        campaigns
+            .push(format!("And {more} more campaigns: `maillogsentinel campaigns` lists them."));
+    }
+    let mut own_users = Vec::new();
+    for own in own.iter().take(MOST) {
+        let failures = store.failures_of((&own.user, own.network), (from, to))?;
+        own_users.push(own_user(host, own, failures));
+    }
+    Ok(Meaning { verdict, own_failures: judged.own, campaigns, own_users, to_do })
+}
+
+/// Whether so many failures are more than a slip of the fingers.
+fn is_worth(own: &Own) -> bool {
+    own.failures >= 10 || own.rhythm().is_some()
+}
+
+/// The verdict, and what follows from it.
+fn verdict(
+    host: &Host,
+    known: &Known<'_>,
+    (findings, open): (&[Finding], &[Finding]),
+    history: i64,
+) -> (Verdict, Vec<String>) {
+    let name = |it: &Finding| it.account.for_terminal().into_owned();
+    let of = |severity: Severity| {
+        let all = findings.iter().filter(move |it| it.severity == severity);
+        all.map(name).collect::<Vec<_>>()
+    };
+    let cannot = |why: &str| (Verdict::CannotTell { why: why.to_owned() }, Vec::new());
+    let (stolen, doubtful) = (of(Severity::High), of(Severity::Medium));
+    if !stolen.is_empty() {
+        let names = listed(&stolen);
+        let to_do = format!(
+            "To do: lock {names} now, then look at what was sent: `maillogsentinel findings` tells the \
+             evidence and the commands."
+        );
+        return (Verdict::Stolen { accounts: stolen }, vec![to_do]);
+    }
+    if let Some(first) = open.last() {
+        let accounts: Vec<_> = open.iter().map(name).collect();
+        let to_do = format!(
+            "To do: finding {} of {} is still open. Lock {} if you have not; `maillogsentinel findings` \
+             tells the commands, and `findings ack {}` that it is done.",
+            first.id,
+            day(host, first.time),
+            listed(&accounts),
+            first.id,
+        );
+        return (Verdict::Stolen { accounts }, vec![to_do]);
+    }
+    let coverage = &known.figures.coverage;
+    if known.figures.total == 0 && coverage.lines == 0 && coverage.logins == 0 {
+        return cannot("nothing was read of that day");
+    }
+    if known.has_errors {
+        return cannot("not all of the log could be read");
+    }
+    let own = host.address();
+    let is_hidden = known
+        .figures
+        .busiest_address
+        .is_some_and(|(address, count)| hides_clients(address, count, known.figures.total, own));
+    if is_hidden {
+        return cannot("the clients' addresses are hidden");
+    }
+    if !doubtful.is_empty() {
+        let names = listed(&doubtful);
+        let why = format!("ask who logged in as {names}");
+        let to_do = format!(
+            "To do: ask {names} whether that was they: `maillogsentinel findings` tells what is odd."
+        );
+        return (Verdict::CannotTell { why }, vec![to_do]);
+    }
+    if coverage.logins > 0 && history < DAYS_NEEDED {
+        return cannot("the good logins of some days are needed to know what is unusual");
+    }
+    (Verdict::NobodyGotIn, Vec::new())
+}
+
+/// What to do on a quiet day: strong passwords where attackers knock.
+fn nothing_urgent(store: &Store, judged: &Judged) -> Result<String, StoreError> {
+    let mut existing = Vec::new();
+    for (campaign, ..) in judged.campaigns.iter().take(MOST) {
+        for attack in store.names_of(campaign.id, 20)? {
+            let name = attack.name.for_terminal().into_owned();
+            if !existing.contains(&name) && store.has_logged_in(&attack.name)? {
+                existing.push(name);
+            }
+        }
+    }
+    if existing.is_empty() {
+        return Ok("To do: nothing.".to_owned());
+    }
+    let verb = if existing.len() == 1 { "exists" } else { "exist" };
+    Ok(format!(
+        "To do: nothing urgent. {} {verb} here: check that the password is strong.",
+        listed(&existing)
+    ))
+}
+
+fn campaign(
+    store: &Store,
+    host: &Host,
+    (campaign, failures, sources): &(Campaign, u64, u64),
+    end: i64,
+) -> Result<String, StoreError> {
+    let names = store.names_of(campaign.id, 3)?;
+    let names: Vec<_> = names.iter().map(|it| shown(&it.name)).collect();
+    let more = campaign.names.saturating_sub(names.len() as u64);
+    let more = if more > 0 { format!(" and {} more", grouped(more)) } else { String::new() };
+    let state = if campaign.is_running(end) { ", still running" } else { "" };
+    Ok(format!(
+        "Campaign #{} ({}): {} of them from {} {}, on {}{more}; since {}{state}.",
+        campaign.number.unwrap_or_default(),
+        campaign.kind().text(),
+        grouped(*failures),
+        grouped(*sources),
+        if *sources == 1 { "address" } else { "addresses" },
+        names.join(", "),
+        day(host, campaign.first),
+    ))
+}
+
+fn own_user(host: &Host, own: &Own, failures: u64) -> String {
+    let often = own.rhythm().map_or(String::new(), |gap| format!(", {}", rhythm(gap)));
+    format!(
+        "Your user {} cannot log in (no attack): {} that day from {}{often}, since {}.",
+        shown(&own.user),
+        counted(failures),
+        own.network.cidr(),
+        day(host, own.first),
+    )
+}
+
+fn counted(failures: u64) -> String {
+    format!("{} {}", grouped(failures), if failures == 1 { "failure" } else { "failures" })
+}
+
+fn shown(name: &Untrusted) -> String {
+    match name.as_bytes() {
+        crate::user_name::UNKNOWN => "unknown names".to_owned(),
+        b"" => "\"\"".to_owned(),
+        _ => name.for_terminal().into_owned(),
+    }
+}
+
+fn day(host: &Host, second: i64) -> String {
+    let time = Timestamp::from_second(second).unwrap_or_default();
+    time.to_zoned(host.zone.clone()).strftime("%Y-%m-%d").to_string()
+}
+
+fn listed(names: &[String]) -> String {
+    let (shown, more) = names.split_at(names.len().min(MOST));
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    format!("{}{more}", shown.join(", "))
+}

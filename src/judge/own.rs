@@ -1,0 +1,164 @@
+//! Failures of users who mistype, and of their devices that know an old password: no attacks.
+//!
+//! A user comes back to where he logged in before: to his network, or, with a phone whose address
+//! changes, to his provider's. An office has several users behind one address.
+
+use std::net::IpAddr;
+
+use crate::campaign::{DEVICE_PLACES, Own, Pace, Source, Tried, source_of};
+use crate::event::Network;
+use crate::store::StoreError;
+use crate::untrusted::Untrusted;
+use crate::user_name::{UNKNOWN, may_be_same};
+
+use super::Judge;
+
+/// A place that so many accounts log in from is shared: who mistypes his name there is no attacker.
+const SHARED: usize = 3;
+/// So many failures, on an average so many seconds apart, are no device.
+const FLOOD: u64 = 100;
+const HASTE: i64 = 60;
+/// A client that tries so many names is one, wherever it is.
+const MANY_NAMES: usize = 6;
+const DAY: i64 = 86_400;
+
+impl Judge<'_> {
+    /// Whether a failure is one of the account's own user.
+    pub(super) fn is_own(&mut self, tried: &Tried) -> Result<bool, StoreError> {
+        if self.allowed.has_address(tried.address, tried.time)
+            || tried
+                .user
+                .as_ref()
+                .is_some_and(|user| self.allowed.has_account(user.as_bytes(), tried.time))
+        {
+            return Ok(true);
+        }
+        let source = self.book.source(source_of(tried.address))?;
+        let names = source.as_ref().map_or(0, |source| source.names.len());
+        if names >= MANY_NAMES {
+            return Ok(false);
+        }
+        let network = Network::of(tried.address);
+        let since = tried.time - self.thresholds.own_days * DAY;
+        let user = tried.user.as_ref().map_or(UNKNOWN, |user| user.as_bytes());
+        let number = tried.network.as_ref().map_or(0, |network| network.number);
+        let (mut exists, mut same_provider) = (false, false);
+        for been in self.book.been(&tried.name)?.iter() {
+            if been.first > tried.time || been.last < since {
+                continue;
+            }
+            if !may_be_same(been.account.as_bytes(), user) {
+                continue;
+            }
+            if been.network == network {
+                return Ok(true);
+            }
+            exists = true;
+            same_provider |= number != 0 && been.number == number;
+        }
+        // Who guesses patiently looks like a device; but that is in one place at a time.
+        let user_tried = tried.user.clone().unwrap_or_else(|| Untrusted::from(UNKNOWN));
+        let own = self.book.own(&user_tried)?;
+        let late = own.iter().filter(|own| tried.time - own.last <= DAY && own.network != network);
+        let is_flood = |own: &Own| {
+            let least = i64::try_from(own.failures).unwrap_or(i64::MAX).saturating_mul(HASTE);
+            own.failures >= FLOOD && own.last - own.first < least
+        };
+        if late.count() as u64 >= DEVICE_PLACES
+            || own.iter().any(|own| own.network == network && is_flood(own))
+        {
+            return Ok(false);
+        }
+        if let Some(source) = source.as_ref().filter(|it| *it.names == [tried.name.clone()])
+            && (source.is_device()
+                || self.book.campaign(source.campaign)?.is_some_and(|it| it.is_device()))
+        {
+            return Ok(true);
+        }
+        // A device that was known for one goes on, with another address of its provider's too.
+        for own in own.iter() {
+            let is_device = own.rhythm().is_some() || own.network == network;
+            let is_near = own.network == network || (number != 0 && own.number == number);
+            if is_device && is_near && tried.time - own.last <= 2 * DAY {
+                return Ok(true);
+            }
+        }
+        // Bots live at the same providers. A client that tried other names before is one, and so is
+        // one that does what a campaign on this account does.
+        let is_alone = source.as_ref().is_none_or(|source| *source.names == [tried.name.clone()]);
+        if same_provider && is_alone && !self.is_attacked(tried)? {
+            return Ok(true);
+        }
+        let least = if exists { SHARED - 1 } else { SHARED };
+        self.book.is_shared(network, (since, tried.time), least)
+    }
+
+    /// Whether bots with the same tool try this name these days.
+    fn is_attacked(&mut self, tried: &Tried) -> Result<bool, StoreError> {
+        for aim in self.book.aims(&tried.name)?.iter() {
+            if aim.sources < 3 || tried.time - aim.last > 2 * DAY {
+                continue;
+            }
+            let campaign = self.book.campaign(aim.campaign)?;
+            if campaign.is_some_and(|campaign| campaign.tool == tried.tool && campaign.is_light()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes back that a source is one.
+    fn pardon(
+        &mut self,
+        (address, source): (IpAddr, &Source),
+        tried: &Tried,
+    ) -> Result<(), StoreError> {
+        self.take_out((address, source), tried)?;
+        self.book.pardon(address, source)
+    }
+
+    /// Notes a failure of an own user, and takes back what was said of its client before.
+    pub(super) fn note_own(&mut self, tried: &Tried) -> Result<(), StoreError> {
+        let address = source_of(tried.address);
+        let source = self.book.source(address)?;
+        let before = match source {
+            Some(source) if *source.names == [tried.name.clone()] => {
+                let campaign = self.book.campaign(source.campaign)?;
+                let device = campaign.filter(|it| it.is_device());
+                self.pardon((address, &source), tried)?;
+                for other in
+                    device.as_ref().map_or(Ok(Vec::new()), |it| self.book.sources_of(it.id))?
+                {
+                    if let Some(source) = self.book.source(other)? {
+                        self.pardon((other, &source), tried)?;
+                    }
+                }
+                device.map(|it| (it.first, it.last, it.failures, it.pace)).or(Some((
+                    source.first,
+                    source.last,
+                    source.failures,
+                    source.pace,
+                )))
+            }
+            _ => None,
+        };
+        let (first, last, failures, pace) =
+            before.unwrap_or((tried.time, tried.time, 0, Pace::default()));
+        let user = tried.user.clone().unwrap_or_else(|| Untrusted::from(UNKNOWN));
+        let network = Network::of(tried.address);
+        let known = self.book.own(&user)?.iter().find(|own| own.network == network).cloned();
+        let mut own = known.unwrap_or_else(|| Own {
+            user,
+            network,
+            tool: tried.tool.clone(),
+            first,
+            last,
+            failures,
+            pace,
+            number: tried.network.as_ref().map_or(0, |network| network.number),
+        });
+        own.add(tried.time);
+        own.tool.clone_from(&tried.tool);
+        self.book.put_own(tried.id, own)
+    }
+}

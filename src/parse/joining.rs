@@ -1,0 +1,149 @@
+//! Joins users to the lines of an old Postfix, as a log is read block by block.
+//!
+//! Nothing is looked for until a line needs it: then what stands before it is read once more, and
+//! from there on the lines of the auth service are read as well. Only the end of a block is kept.
+
+use jiff::Timestamp;
+
+use super::candidates::{AUTH, Candidates, POSTFIX, lines};
+use super::names::Names;
+use super::postfix::Message;
+use super::syslog::{self, Header};
+use super::time::Chronology;
+use super::{LINE_BYTES, Reading, read, unpacked};
+
+/// How much of what was read is kept: some seconds of a busy log.
+const KEPT_BYTES: usize = 32 * 1024;
+
+/// Whether users are joined, and what that needs.
+#[derive(Clone, Default)]
+pub(super) struct Joining {
+    is_on: bool,
+    /// While it is off: what was known before `kept`.
+    names: Names,
+    /// While it is off: the end of what was read.
+    kept: Vec<u8>,
+    /// Whether something was read before `kept`, and after `names`.
+    has_hole: bool,
+    /// Another file comes before this one, which nobody asked.
+    follows: bool,
+}
+
+impl Joining {
+    /// For a file that goes on where another one ended.
+    pub(super) fn following() -> Self {
+        Self { follows: true, ..Self::default() }
+    }
+
+    /// Goes on where an earlier run stopped; see [`Joining::to_bytes`].
+    pub(super) fn resume(bytes: &[u8]) -> Self {
+        let (is_on, names) = match bytes.split_first() {
+            Some((mark, rest)) => (*mark == b'+', Names::from_bytes(rest)),
+            None => (false, Names::default()),
+        };
+        Self { is_on, names, ..Self::default() }
+    }
+
+    /// What a later run must know; empty for nothing. `times` is that of the last line.
+    pub(super) fn to_bytes(&self, times: &Chronology) -> Vec<u8> {
+        let mut then = self.clone();
+        // Of a block, only the first and the last line were asked for their time.
+        let last = if self.is_on { None } else { then.catch_up(&[], times) };
+        let names = then.names.to_bytes(times.last().max(last));
+        match (self.is_on, names.is_empty()) {
+            (false, true) => names,
+            (is_on, _) => [&[if is_on { b'+' } else { b'-' }], &*names].concat(),
+        }
+    }
+
+    /// Whether the auth service's lines are to be read.
+    pub(super) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// The first line of the file is of `time`.
+    pub(super) fn begin(&mut self, time: Option<Timestamp>) {
+        if let Some(time) = time
+            && std::mem::take(&mut self.follows)
+        {
+            self.names.blind(time);
+        }
+    }
+
+    /// Starts to join at a line that needs it: `text` is what stands before it in its block, which
+    /// began at `times`.
+    pub(super) fn start(&mut self, text: &[u8], times: &Chronology) {
+        self.catch_up(text, times);
+        self.is_on = true;
+        self.kept = Vec::new();
+    }
+
+    /// Learns from a line; gives the user of an attempt whose line names none.
+    pub(super) fn join(
+        &mut self,
+        header: &Header<'_>,
+        message: &Message<'_>,
+        time: Timestamp,
+    ) -> Option<Box<[u8]>> {
+        self.names.join(header, message, time).filter(|_| self.is_on)
+    }
+
+    /// Keeps the end of `block`, which was read.
+    pub(super) fn keep(&mut self, block: &[u8]) {
+        if self.is_on {
+            return;
+        }
+        let from = block.len().saturating_sub(KEPT_BYTES);
+        if from > 0 {
+            self.kept.clear();
+            self.has_hole = true;
+        }
+        self.kept.extend_from_slice(block.get(from..).unwrap_or_default());
+        let excess = self.kept.len().saturating_sub(KEPT_BYTES);
+        self.has_hole |= excess > 0;
+        self.kept.drain(..excess);
+    }
+
+    /// Goes on where `later` stopped, which read what follows and joined nothing.
+    pub(super) fn append(&mut self, later: &Self) {
+        self.has_hole |= later.has_hole;
+        if later.has_hole {
+            self.kept.clear();
+            self.follows = false;
+        }
+        self.keep(&later.kept);
+    }
+
+    /// Learns from what is kept, and from `text` behind it; gives the time of the last line that
+    /// mattered.
+    fn catch_up(&mut self, text: &[u8], times: &Chronology) -> Option<Timestamp> {
+        let mut times = times.clone();
+        let kept = std::mem::take(&mut self.kept);
+        // The start of a line may be missing.
+        let whole = if self.has_hole { after_line(&kept) } else { &kept[..] };
+        if std::mem::take(&mut self.has_hole) {
+            let first = lines(whole).chain(lines(text)).find_map(syslog::stamp);
+            self.names = first
+                .and_then(|stamp| times.resolve(stamp))
+                .map_or_else(Names::default, Names::blind_from);
+        }
+        for text in [whole, text] {
+            for line in Candidates::new(text, &[&POSTFIX[..], &AUTH].concat()) {
+                let line = text.get(line).unwrap_or_default();
+                let line = unpacked(line.get(..LINE_BYTES).unwrap_or(line));
+                if let Reading::Line(header, Ok(message)) = read(&line)
+                    && let Some(time) = times.resolve(header.stamp.0)
+                {
+                    self.names.join(&header, &message, time);
+                }
+            }
+        }
+        times.last()
+    }
+}
+
+/// What follows the first end of a line.
+fn after_line(text: &[u8]) -> &[u8] {
+    let end = memchr::memchr2(b'\n', 0, text);
+    end.and_then(|end| text.get(end + 1..)).unwrap_or_default()
+}

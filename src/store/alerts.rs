@@ -1,0 +1,92 @@
+//! Alerts: which finding has left by which way.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::casebook::findings::Which;
+use super::{Store, StoreError};
+use crate::finding::Finding;
+
+/// What was found of a time longer ago is no alert: a first run reads months of logs.
+const RECENT: i64 = 7 * 86_400;
+/// What stands for the trouble of an alert that a process is sending.
+const UNDER_WAY: &str = "it is being sent";
+/// After so many seconds that process was killed.
+const ABANDONED: i64 = 120;
+
+impl Store {
+    /// Severe findings that have not left by `way`, the oldest first.
+    pub fn alerts_due(&self, way: &str, now: i64) -> Result<Vec<Finding>, StoreError> {
+        let mut findings = self.findings(&Which::Severe, usize::MAX)?;
+        findings.retain(|finding| {
+            let last = finding.signs.iter().map(|sign| sign.time).max().unwrap_or(finding.time);
+            last >= now - RECENT
+        });
+        let mut due = Vec::new();
+        for finding in findings.into_iter().rev() {
+            let sql = "SELECT sent FROM alert WHERE finding = ? AND way = ?";
+            let sent: Option<Option<i64>> = self
+                .connection
+                .query_row(sql, params![finding.id, way], |row| row.get(0))
+                .optional()
+                .map_err(|e| self.error("read", e))?;
+            if sent.flatten().is_none() {
+                due.push(finding);
+            }
+        }
+        Ok(due)
+    }
+
+    /// Takes an alert upon this process; false if it has left, or another process is at it.
+    pub fn claim_alert(
+        &mut self,
+        (finding, way): (i64, &str),
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let sql = "INSERT INTO alert VALUES (?1, ?2, ?3, NULL, ?4) ON CONFLICT DO UPDATE \
+            SET since = excluded.since, trouble = excluded.trouble \
+            WHERE sent IS NULL AND (trouble IS NOT ?4 OR since < ?3 - ?5)";
+        let values = params![finding, way, now, UNDER_WAY, ABANDONED];
+        let claimed = self.connection.execute(sql, values);
+        claimed.map(|rows| rows > 0).map_err(|e| self.error("write", e))
+    }
+
+    /// Notes that an alert has left, or why it has not.
+    pub fn note_alert(
+        &mut self,
+        (finding, way): (i64, &str),
+        now: i64,
+        result: Result<(), &str>,
+    ) -> Result<(), StoreError> {
+        let noted = note(&self.connection, (finding, way), now, result);
+        noted.map_err(|e| self.error("write", e))
+    }
+
+    /// Notes that an alert has left by mail, and puts its message where it is sent from, in one step.
+    pub fn mail_alert(
+        &mut self,
+        finding: i64,
+        now: i64,
+        (about, recipients, message): (&str, &[String], &[u8]),
+    ) -> Result<(), StoreError> {
+        let mut write = || -> rusqlite::Result<()> {
+            let transaction = self.connection.transaction()?;
+            let sql = "INSERT INTO outbox VALUES (NULL, ?, ?, 0, ?, ?, NULL)";
+            transaction.execute(sql, params![about, recipients.join("\n"), message, now])?;
+            note(&transaction, (finding, "mail"), now, Ok(()))?;
+            transaction.commit()
+        };
+        write().map_err(|e| self.error("write", e))
+    }
+}
+
+fn note(
+    connection: &Connection,
+    (finding, way): (i64, &str),
+    now: i64,
+    result: Result<(), &str>,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO alert VALUES (?1, ?2, ?3, ?4, ?5) \
+        ON CONFLICT DO UPDATE SET sent = excluded.sent, trouble = excluded.trouble";
+    let (sent, trouble) = (result.is_ok().then_some(now), result.err());
+    connection.execute(sql, params![finding, way, now, sent, trouble]).map(drop)
+}

@@ -1,0 +1,285 @@
+//! What a judgement asks for, row by row.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Casebook, MOST_BEEN, Neighbour, News};
+use crate::campaign::{Been, Campaign, Own, Pace, Source, Tried, tool_of};
+use crate::event::Network;
+use crate::origin::{AutonomousSystem, Country};
+use crate::store::StoreError;
+use crate::store::batch::Address;
+use crate::store::figures::text;
+use crate::untrusted::Untrusted;
+use crate::user_name::{UNKNOWN, name_of};
+
+/// The columns of campaigns.
+pub(in crate::store) const CAMPAIGN: &str = "SELECT id, number, joined, tool, first, last, \
+    failures, sources, heavy, names, is_crowd, gap, regular, gaps, asn FROM campaign";
+/// The columns of failures of own users.
+pub(in crate::store) const OWN: &str =
+    "SELECT user, network, tool, first, last, failures, gap, regular, gaps, asn FROM own";
+
+impl Casebook<'_> {
+    /// Failures after row `after` in their order, at most `most`; those of a CSV that mixes them with
+    /// successes are left out.
+    pub fn tried(&self, after: i64, most: usize) -> Result<Vec<Tried>, StoreError> {
+        let sql = "SELECT failure.id, time, failure.address, user, service, mechanism, country, asn, \
+            aso FROM failure JOIN manner ON manner.id = manner JOIN origin ON origin.id = origin \
+            WHERE failure.id > ? AND generation IS NOT NULL ORDER BY failure.id LIMIT ?";
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            statement.query_map([after, most], tried)?.collect()
+        };
+        read().map_err(|e| self.error(e))
+    }
+
+    /// Kinds of logins that were not judged, of which the first is not after `until`, in the order of
+    /// these; at most `most`.
+    pub fn news(&self, until: i64, most: usize) -> Result<Vec<News>, StoreError> {
+        let sql = "SELECT account, network, day, service, count, judged, first, last, address, \
+            generation, position FROM login INDEXED BY login_news WHERE count > judged \
+            AND first <= ? ORDER BY first LIMIT ?";
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            statement.query_map([until, most], news)?.collect()
+        };
+        read().map_err(|e| self.error(e))
+    }
+
+    /// A source, if it is known.
+    pub fn source(&mut self, address: IpAddr) -> Result<Option<Rc<Source>>, StoreError> {
+        let connection = self.connection;
+        let load = || {
+            let sql = "SELECT campaign, first, last, failures, gap, regular, gaps, names FROM source \
+            WHERE address = ?";
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_row([Address(address)], source).optional()
+        };
+        self.sources.get(&address, load).map_err(|source| self.error(source))
+    }
+
+    /// The campaign that was last seen in a neighbourhood.
+    pub fn neighbour(&mut self, of: IpAddr) -> Result<Option<Rc<Neighbour>>, StoreError> {
+        let connection = self.connection;
+        let load = || {
+            let sql = "SELECT campaign, last FROM neighbourhood WHERE address = ?";
+            let mut statement = connection.prepare_cached(sql)?;
+            let row = |row: &Row<'_>| Ok(Neighbour { campaign: row.get(0)?, last: row.get(1)? });
+            statement.query_row([Address(of)], row).optional()
+        };
+        self.neighbours.get(&of, load).map_err(|source| self.error(source))
+    }
+
+    /// A campaign, or the one that it turned out to be part of.
+    pub fn campaign(&mut self, id: i64) -> Result<Option<Rc<Campaign>>, StoreError> {
+        let mut id = id;
+        // Campaigns join older ones, so this ends; a store that was tampered with ends it too.
+        for _ in 0..1000 {
+            let connection = self.connection;
+            let load = || {
+                let sql = format!("{CAMPAIGN} WHERE id = ?");
+                connection.prepare_cached(&sql)?.query_row([id], campaign).optional()
+            };
+            let found = self.campaigns.get(&id, load).map_err(|source| self.error(source))?;
+            match found.as_ref().and_then(|campaign| campaign.joined) {
+                Some(other) => id = other,
+                None => return Ok(found),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Campaigns that are not part of others, of which something was seen since; small ones only if it
+    /// was seen after `recently`.
+    pub fn active_campaigns(&self, since: i64, recently: i64) -> Result<Vec<Campaign>, StoreError> {
+        let sql = format!(
+            "{CAMPAIGN} WHERE joined IS NULL AND last >= ? AND \
+             (sources > 2 OR heavy > 0 OR is_crowd OR last >= ?) ORDER BY id"
+        );
+        let read = || -> rusqlite::Result<Vec<_>> {
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            statement.query_map([since, recently], campaign)?.collect()
+        };
+        read().map_err(|e| self.error(e))
+    }
+
+    /// Failures of a user from his own networks.
+    pub fn own(&mut self, user: &Untrusted) -> Result<Rc<Vec<Own>>, StoreError> {
+        let connection = self.connection;
+        let load = || {
+            let sql = format!("{OWN} WHERE name = ? AND user = ?");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let values = params![name_of(user.as_bytes()), user];
+            let own = statement.query_map(values, own)?.collect::<rusqlite::Result<Vec<_>>>()?;
+            Ok(Some(own))
+        };
+        let own = self.own.get(user, load).map_err(|source| self.error(source))?;
+        Ok(own.unwrap_or_default())
+    }
+
+    /// Where accounts of this name have logged in, by what was judged so far.
+    pub fn been(&mut self, name: &Untrusted) -> Result<Rc<Vec<Been>>, StoreError> {
+        let connection = self.connection;
+        let load = || {
+            let sql = "SELECT account, network, first, last, country, asn FROM been WHERE name = ? \
+                ORDER BY last DESC LIMIT ?";
+            let mut statement = connection.prepare_cached(sql)?;
+            let been = statement
+                .query_map(params![name, MOST_BEEN], been)?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            Ok(Some(been))
+        };
+        let been = self.been.get(name, load).map_err(|source| self.error(source))?;
+        Ok(been.unwrap_or_default())
+    }
+
+    /// Whether at least `least` accounts logged in from a network from one time to another.
+    pub fn is_shared(
+        &self,
+        network: Network,
+        (since, until): (i64, i64),
+        least: usize,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT account FROM been WHERE network = ? AND last >= ? AND first < ?";
+        let look = || -> rusqlite::Result<bool> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query(params![network.cidr(), since, until])?;
+            for _ in 0..least {
+                if rows.next()?.is_none() {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        look().map_err(|e| self.error(e))
+    }
+}
+
+fn tried(row: &Row<'_>) -> rusqlite::Result<Tried> {
+    let number: Option<u32> = row.get(7)?;
+    let user = text(row, 3)?;
+    let organisation = text(row, 8)?.unwrap_or_else(|| Untrusted::from(""));
+    Ok(Tried {
+        id: row.get(0)?,
+        time: row.get(1)?,
+        address: row.get::<_, Address>(2)?.0,
+        name: user.as_ref().map_or(Untrusted::from(UNKNOWN), |user| name_of(user.as_bytes())),
+        user,
+        tool: tool_of(bytes(row, 4)?, bytes(row, 5)?),
+        country: country(row, 6)?,
+        network: number.map(|number| AutonomousSystem { number, organisation }),
+    })
+}
+
+fn news(row: &Row<'_>) -> rusqlite::Result<News> {
+    let first: i64 = row.get(6)?;
+    Ok(News {
+        account: some_text(row, 0)?,
+        network: network(row, 1)?,
+        day: row.get(2)?,
+        service: some_text(row, 3)?,
+        count: row.get::<_, i64>(4)?.unsigned_abs(),
+        judged: row.get::<_, i64>(5)?.unsigned_abs(),
+        first,
+        last: row.get::<_, Option<i64>>(7)?.unwrap_or(first),
+        address: row.get::<_, Address>(8)?.0,
+        place: (row.get(9)?, row.get(10)?),
+    })
+}
+
+pub(in crate::store) fn source(row: &Row<'_>) -> rusqlite::Result<Source> {
+    let mut names = Vec::new();
+    let mut rest = row.get_ref(7)?.as_blob()?;
+    while let Some((length, more)) = rest.split_first() {
+        let Some((name, more)) = more.split_at_checked(usize::from(*length)) else { break };
+        names.push(name.into());
+        rest = more;
+    }
+    Ok(Source {
+        campaign: row.get(0)?,
+        first: row.get(1)?,
+        last: row.get(2)?,
+        failures: row.get::<_, i64>(3)?.unsigned_abs(),
+        pace: pace(row, 4)?,
+        names: Rc::new(names),
+    })
+}
+
+pub(in crate::store) fn campaign(row: &Row<'_>) -> rusqlite::Result<Campaign> {
+    Ok(Campaign {
+        id: row.get(0)?,
+        number: row.get(1)?,
+        joined: row.get(2)?,
+        tool: row.get(3)?,
+        first: row.get(4)?,
+        last: row.get(5)?,
+        failures: row.get::<_, i64>(6)?.unsigned_abs(),
+        sources: row.get::<_, i64>(7)?.unsigned_abs(),
+        heavy: row.get::<_, i64>(8)?.unsigned_abs(),
+        names: row.get::<_, i64>(9)?.unsigned_abs(),
+        is_crowd: row.get(10)?,
+        pace: pace(row, 11)?,
+        network: row.get(14)?,
+    })
+}
+
+pub(in crate::store) fn own(row: &Row<'_>) -> rusqlite::Result<Own> {
+    Ok(Own {
+        user: some_text(row, 0)?,
+        network: network(row, 1)?,
+        tool: row.get(2)?,
+        first: row.get(3)?,
+        last: row.get(4)?,
+        failures: row.get::<_, i64>(5)?.unsigned_abs(),
+        pace: pace(row, 6)?,
+        number: row.get(9)?,
+    })
+}
+
+/// Three columns from `first` on.
+fn pace(row: &Row<'_>, first: usize) -> rusqlite::Result<Pace> {
+    Ok(Pace {
+        gap: row.get(first)?,
+        regular: row.get::<_, i64>(first + 1)?.unsigned_abs(),
+        gaps: row.get::<_, i64>(first + 2)?.unsigned_abs(),
+    })
+}
+
+fn been(row: &Row<'_>) -> rusqlite::Result<Been> {
+    Ok(Been {
+        account: some_text(row, 0)?,
+        network: network(row, 1)?,
+        first: row.get(2)?,
+        last: row.get(3)?,
+        country: country(row, 4)?,
+        number: row.get(5)?,
+    })
+}
+
+pub(in crate::store) fn some_text(row: &Row<'_>, column: usize) -> rusqlite::Result<Untrusted> {
+    Ok(text(row, column)?.unwrap_or_else(|| Untrusted::from("")))
+}
+
+pub(in crate::store) fn network(row: &Row<'_>, column: usize) -> rusqlite::Result<Network> {
+    let cidr: String = row.get(column)?;
+    let unknown = || Network::of(IpAddr::from([0, 0, 0, 0]));
+    Ok(Network::parse(&cidr).unwrap_or_else(unknown))
+}
+
+pub(in crate::store) fn country(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Country>> {
+    let code: Option<String> = row.get(column)?;
+    Ok(code.and_then(|code| Country::parse(code.as_bytes())))
+}
+
+fn bytes<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r [u8]> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,
+        _ => b"",
+    })
+}

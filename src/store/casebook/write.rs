@@ -1,0 +1,252 @@
+//! What a judgement changes, kept in memory until it is written all at once.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use jiff::civil::Date;
+use rusqlite::params;
+
+use super::{Casebook, MOST_BEEN, Neighbour, News};
+use crate::campaign::{Been, Campaign, Own, Pace, Source, Tried};
+use crate::origin::{AutonomousSystem, Country};
+use crate::store::StoreError;
+use crate::store::batch::Address;
+use crate::untrusted::Untrusted;
+use crate::user_name::name_of;
+
+impl Casebook<'_> {
+    /// Notes what is known of a source now.
+    pub fn put_source(&mut self, address: IpAddr, source: Source) {
+        self.sources.put(address, source);
+    }
+
+    /// Notes the campaign that was seen in a neighbourhood.
+    pub fn put_neighbour(&mut self, of: IpAddr, neighbour: Neighbour) {
+        self.neighbours.put(of, neighbour);
+    }
+
+    /// Notes a campaign.
+    pub fn put_campaign(&mut self, campaign: Campaign) {
+        self.campaigns.put(campaign.id, campaign);
+    }
+
+    /// Notes that failure `id` is of an own user, and what is known of these now.
+    pub fn put_own(&mut self, id: i64, own: Own) -> Result<(), StoreError> {
+        let sql = "INSERT OR IGNORE INTO own_failure VALUES (?)";
+        let add = || self.connection.prepare_cached(sql)?.execute([id]);
+        add().map_err(|e| self.error(e))?;
+        let mut all = Rc::unwrap_or_clone(self.own(&own.user)?);
+        all.retain(|it| it.network != own.network);
+        let user = own.user.clone();
+        all.push(own);
+        self.own.put(user, all);
+        Ok(())
+    }
+
+    /// Notes that the failures of a source so far are of an own user after all; its row is void.
+    pub fn pardon(&mut self, address: IpAddr, source: &Source) -> Result<(), StoreError> {
+        self.sources.remove(&address);
+        let put = || -> rusqlite::Result<()> {
+            let sql = "REPLACE INTO pardon VALUES (?, ?, ?)";
+            let values = params![Address(address), source.first, source.last];
+            self.connection.prepare_cached(sql)?.execute(values)?;
+            let sql = "DELETE FROM source WHERE address = ?";
+            self.connection.prepare_cached(sql)?.execute([Address(address)]).map(drop)
+        };
+        put().map_err(|e| self.error(e))
+    }
+
+    /// Notes one more source, or one less, of a campaign where `tried` came from.
+    pub fn count_place(&mut self, campaign: i64, tried: &Tried, sources: i64) {
+        let network = tried.network.as_ref();
+        let key = (campaign, tried.country, network.map_or(0, |network| network.number));
+        let organisation = || network.map_or("".into(), |network| network.organisation.clone());
+        self.places.entry(key).or_insert_with(|| (organisation(), 0)).1 += sources;
+    }
+
+    /// Counts one more failure of a name on a local day.
+    pub fn count_day(&mut self, name: &Untrusted, day: Date) {
+        *self.days.entry((name.clone(), day)).or_default() += 1;
+    }
+
+    /// Notes that a source of one campaign, after `before`, tried `name` of another one; gives by how many
+    /// different names before, and to how many, that has happened.
+    pub fn count_crossing(
+        &mut self,
+        (one, other): (i64, i64),
+        (before, name): (&Untrusted, &Untrusted),
+    ) -> Result<(u64, u64), StoreError> {
+        let add = "INSERT OR IGNORE INTO link VALUES (?, ?, ?, ?)";
+        let sql = "SELECT count(DISTINCT before), count(DISTINCT name) FROM link \
+            WHERE campaign = ? AND other = ?";
+        let (low, high) = (one.min(other), one.max(other));
+        let count = || -> rusqlite::Result<_> {
+            self.connection.prepare_cached(add)?.execute(params![low, high, before, name])?;
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_row([low, high], |row| {
+                let number = |at| row.get::<_, i64>(at).map(i64::unsigned_abs);
+                Ok((number(0)?, number(1)?))
+            })
+        };
+        count().map_err(|e| self.error(e))
+    }
+
+    /// Notes that `news` were judged, and where they came from.
+    pub fn put_judged(
+        &mut self,
+        news: &News,
+        (country, network): (Option<&Country>, Option<&AutonomousSystem>),
+    ) -> Result<(), StoreError> {
+        let name = name_of(news.account.as_bytes());
+        let cidr = news.network.cidr();
+        let (code, number) = (country.map(Country::code), network.map_or(0, |it| it.number));
+        let put = || -> rusqlite::Result<()> {
+            let sql = "UPDATE login SET judged = count, country = ?, asn = ?, aso = ? \
+                WHERE account = ? AND network = ? AND day = ? AND service = ?";
+            let organisation = network.map(|network| &network.organisation);
+            let key = (&news.account, &cidr, &news.day, &news.service);
+            let mut update = self.connection.prepare_cached(sql)?;
+            update.execute(params![code, number, organisation, key.0, key.1, key.2, key.3])?;
+            let sql = "INSERT INTO been VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
+                first = min(first, excluded.first), last = max(last, excluded.last)";
+            let mut insert = self.connection.prepare_cached(sql)?;
+            let values = params![name, news.account, cidr, news.first, news.last, code, number];
+            insert.execute(values).map(drop)
+        };
+        put().map_err(|e| self.error(e))?;
+        self.been.amend(&name, |all| {
+            let is_it =
+                |been: &&mut Been| been.account == news.account && been.network == news.network;
+            if let Some(been) = all.iter_mut().find(is_it) {
+                been.first = been.first.min(news.first);
+                been.last = been.last.max(news.last);
+            } else {
+                if all.len() >= MOST_BEEN as usize {
+                    let oldest = all.iter().enumerate().min_by_key(|(_, been)| been.last);
+                    if let Some((at, _)) = oldest {
+                        all.swap_remove(at);
+                    }
+                }
+                all.push(Been {
+                    account: news.account.clone(),
+                    network: news.network,
+                    first: news.first,
+                    last: news.last,
+                    country: country.copied(),
+                    number,
+                });
+            }
+        });
+        Ok(())
+    }
+
+    /// Writes what changed; it stays in memory.
+    pub(super) fn flush(&mut self) -> rusqlite::Result<()> {
+        self.flush_sources()?;
+        self.flush_names()
+    }
+
+    /// Writes campaigns and sources.
+    fn flush_sources(&mut self) -> rusqlite::Result<()> {
+        let connection = self.connection;
+        // In the order of each table's key, so that each page is visited once.
+        let mut campaigns = self.campaigns.take_changed();
+        campaigns.sort_unstable_by_key(|(id, _)| *id);
+        let sql = "REPLACE INTO campaign VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let mut put = connection.prepare_cached(sql)?;
+        for (id, it) in campaigns {
+            put.execute(params![
+                id,
+                it.number,
+                it.joined,
+                it.tool,
+                it.first,
+                it.last,
+                it.failures.cast_signed(),
+                it.sources.cast_signed(),
+                it.heavy.cast_signed(),
+                it.names.cast_signed(),
+                it.is_crowd,
+                it.pace.gap,
+                it.pace.regular.cast_signed(),
+                it.pace.gaps.cast_signed(),
+                it.network,
+            ])?;
+        }
+        let mut sources = self.sources.take_changed();
+        sources.sort_unstable_by_key(|(address, _)| *address);
+        let mut put =
+            connection.prepare_cached("REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+        for (address, it) in sources {
+            let (failures, names) = (it.failures.cast_signed(), joined(&it.names));
+            let Source { campaign, first, last, .. } = *it;
+            let Pace { gap, regular, gaps } = it.pace;
+            let (regular, gaps) = (regular.cast_signed(), gaps.cast_signed());
+            let address = Address(address);
+            put.execute(params![
+                address, campaign, first, last, failures, gap, regular, gaps, names
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// Writes neighbourhoods, and for all that has the key of a name.
+    fn flush_names(&mut self) -> rusqlite::Result<()> {
+        let connection = self.connection;
+        let mut neighbours = self.neighbours.take_changed();
+        neighbours.sort_unstable_by_key(|(address, _)| *address);
+        let mut put = connection.prepare_cached("REPLACE INTO neighbourhood VALUES (?, ?, ?)")?;
+        for (address, it) in neighbours {
+            put.execute(params![Address(address), it.campaign, it.last])?;
+        }
+        self.aims.flush(connection)?;
+        let mut days: Vec<_> = self.days.drain().collect();
+        days.sort_unstable_by(|((one, day), _), ((other, of), _)| (day, one).cmp(&(of, other)));
+        let sql = "INSERT INTO name_day VALUES (?, ?, ?) \
+            ON CONFLICT DO UPDATE SET failures = failures + excluded.failures";
+        let mut put = connection.prepare_cached(sql)?;
+        for ((name, day), failures) in days {
+            put.execute(params![name, day.to_string(), failures.cast_signed()])?;
+        }
+        let mut own = self.own.take_changed();
+        own.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let sql = "REPLACE INTO own VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let mut put = connection.prepare_cached(sql)?;
+        for it in own.iter().flat_map(|(_, all)| all.iter()) {
+            let Own { user, tool, first, last, number, .. } = it;
+            let Pace { gap, regular, gaps } = it.pace;
+            let (failures, network) = (it.failures.cast_signed(), it.network.cidr());
+            let (regular, gaps) = (regular.cast_signed(), gaps.cast_signed());
+            let name = name_of(user.as_bytes());
+            put.execute(params![
+                name, user, network, tool, first, last, failures, gap, regular, gaps, number
+            ])?;
+        }
+        self.flush_places()
+    }
+
+    /// Writes how many more sources campaigns have where.
+    pub(super) fn flush_places(&mut self) -> rusqlite::Result<()> {
+        let mut places: Vec<_> = self.places.drain().collect();
+        places.sort_unstable_by_key(|(key, _)| *key);
+        let sql = "INSERT INTO place VALUES (?, ?, ?, ?, ?) \
+            ON CONFLICT DO UPDATE SET sources = sources + excluded.sources";
+        let mut put = self.connection.prepare_cached(sql)?;
+        for ((campaign, country, number), (organisation, sources)) in places {
+            let country = country.as_ref().map_or("", Country::code);
+            put.execute(params![campaign, country, number, organisation, sources])?;
+        }
+        Ok(())
+    }
+}
+
+/// Names as the store keeps them, each after its length in one byte.
+fn joined(names: &[Untrusted]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for name in names {
+        let name = name.as_bytes();
+        bytes.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        bytes.extend_from_slice(name);
+    }
+    bytes
+}

@@ -1,0 +1,224 @@
+//! What is old is forgotten, or made such that nobody is known by it any more.
+//!
+//! In steps, each a transaction: a year that is forgotten at once must not hold the lock for minutes.
+
+use hmac::{Hmac, KeyInit, Mac};
+use rusqlite::functions::FunctionFlags;
+use rusqlite::params;
+use rusqlite::types::ValueRef;
+use sha2::Sha256;
+
+use super::{Store, StoreError};
+use crate::event::Network;
+use crate::store::batch::Address;
+use crate::store::figures::text;
+
+/// Rows of one step.
+const STEP: i64 = 20_000;
+const DAY: i64 = 86_400;
+/// How many hexadecimal digits of a name's hash are kept.
+const DIGITS: usize = 16;
+/// What a name that was replaced starts with.
+const MARK: &str = "pseudonym-";
+
+impl Store {
+    /// Deletes what is older than `days`; gives how many failures went.
+    pub fn forget(
+        &mut self,
+        now: i64,
+        days: i64,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<u64, StoreError> {
+        let before = now - days * DAY;
+        let gone = self.in_steps(stop, |store| store.forget_some(before))?;
+        let rest = self.forget_rest(before);
+        rest.map(|()| gone).map_err(|e| self.error("write", e))
+    }
+
+    fn forget_some(&mut self, before: i64) -> rusqlite::Result<u64> {
+        let transaction = self.connection.transaction()?;
+        transaction.execute_batch("DROP TABLE IF EXISTS temp.old")?;
+        // What is not in the CSV yet, or was not judged, is not forgotten; nor is the last one, whose
+        // number the next failure must not get again.
+        let sql = "CREATE TEMP TABLE old AS SELECT id FROM failure WHERE time < ?1 \
+            AND id < (SELECT max(id) FROM failure) \
+            AND id <= (SELECT last_failure FROM judgement) \
+            AND id <= coalesce((SELECT last_failure FROM csv), 0) ORDER BY time LIMIT ?2";
+        transaction.execute(sql, [before, STEP])?;
+        transaction.execute("DELETE FROM own_failure WHERE failure IN (SELECT id FROM old)", [])?;
+        transaction.execute("DELETE FROM twin WHERE failure IN (SELECT id FROM old)", [])?;
+        let gone =
+            transaction.execute("DELETE FROM failure WHERE id IN (SELECT id FROM old)", [])?;
+        transaction.execute_batch("DROP TABLE temp.old")?;
+        transaction.commit()?;
+        Ok(gone as u64)
+    }
+
+    /// What hangs on failures that are gone, and all else that is as old.
+    fn forget_rest(&mut self, before: i64) -> rusqlite::Result<()> {
+        let day = day_of(before);
+        let transaction = self.connection.transaction()?;
+        for sql in [
+            "DELETE FROM source WHERE last < ?1",
+            "DELETE FROM neighbourhood WHERE last < ?1",
+            "DELETE FROM aim WHERE last < ?1",
+            "DELETE FROM own WHERE last < ?1",
+            "DELETE FROM pardon WHERE last < ?1",
+            "DELETE FROM been WHERE last < ?1",
+            "DELETE FROM sign WHERE finding IN (SELECT id FROM finding WHERE time < ?1)",
+            "DELETE FROM alert WHERE finding IN (SELECT id FROM finding WHERE time < ?1)",
+            "DELETE FROM finding WHERE time < ?1",
+            "DELETE FROM place WHERE campaign IN (SELECT id FROM campaign WHERE last < ?1)",
+            "DELETE FROM link WHERE campaign IN (SELECT id FROM campaign WHERE last < ?1)",
+            // Nor is the last campaign forgotten, whose number the next one must not get again.
+            "DELETE FROM campaign WHERE last < ?1 AND id < (SELECT max(id) FROM campaign) \
+                AND number IS NOT (SELECT max(number) FROM campaign)",
+            "DELETE FROM tally WHERE start < ?1",
+        ] {
+            transaction.execute(sql, [before])?;
+        }
+        for table in ["login", "name_day", "told", "coverage"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE day < ?"), [&day])?;
+        }
+        // Their numbers grow with time, as those of failures do.
+        let sql = "DELETE FROM origin WHERE address IS NOT NULL AND id < \
+            (SELECT origin FROM failure ORDER BY id LIMIT 1)";
+        transaction.execute(sql, [])?;
+        transaction.commit()
+    }
+
+    /// In what is older than `days`, replaces addresses by their networks and names by a hash with this
+    /// store's own key; gives how many failures that was.
+    pub fn pseudonymise(
+        &mut self,
+        now: i64,
+        days: i64,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<u64, StoreError> {
+        let before = now - days * DAY;
+        let done = self.in_steps(stop, |store| store.pseudonymise_some(before))?;
+        if !stop() {
+            self.pseudonymise_rest(before).map_err(|e| self.error("write", e))?;
+        }
+        Ok(done)
+    }
+
+    /// Does steps until one has nothing to do; gives the sum of what they did.
+    fn in_steps(
+        &mut self,
+        stop: &dyn Fn() -> bool,
+        some_of_it: impl Fn(&mut Self) -> rusqlite::Result<u64>,
+    ) -> Result<u64, StoreError> {
+        let mut done = 0;
+        loop {
+            let some = some_of_it(self).map_err(|e| self.error("write", e))?;
+            done += some;
+            if some == 0 || stop() {
+                return Ok(done);
+            }
+        }
+    }
+
+    fn pseudonymise_some(&mut self, before: i64) -> rusqlite::Result<u64> {
+        let transaction = self.connection.transaction()?;
+        let read = "SELECT key, done FROM pseudonym";
+        let sql = "INSERT INTO pseudonym SELECT randomblob(32), 0 \
+            WHERE NOT EXISTS (SELECT 1 FROM pseudonym)";
+        transaction.execute(sql, [])?;
+        let (key, done): (Vec<u8>, i64) =
+            transaction.query_row(read, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let sql = "SELECT id, address, user FROM failure WHERE id > ?1 AND time < ?2 \
+            AND id <= (SELECT last_failure FROM judgement) \
+            AND id <= coalesce((SELECT last_failure FROM csv), 0) ORDER BY id LIMIT ?3";
+        let mut rows = Vec::new();
+        {
+            let mut statement = transaction.prepare_cached(sql)?;
+            let mut found = statement.query([done, before, STEP])?;
+            while let Some(row) = found.next()? {
+                let address = row.get::<_, Address>(1)?.0;
+                rows.push((row.get::<_, i64>(0)?, address, text(row, 2)?));
+            }
+            let mut set = transaction
+                .prepare_cached("UPDATE failure SET address = ?, user = ? WHERE id = ?")?;
+            let mut clear = transaction.prepare_cached(
+                "UPDATE origin SET address = iif(address IS NULL, NULL, ?), hostname = NULL WHERE id = \
+                 (SELECT origin FROM failure WHERE id = ?)",
+            )?;
+            for (id, address, user) in &rows {
+                let network = Address(Network::of(*address).address());
+                let user = user.as_ref().map(|user| pseudonym(&key, user.as_bytes()));
+                clear.execute(params![network, id])?;
+                set.execute(params![network, user, id])?;
+            }
+        }
+        if let Some((last, ..)) = rows.last() {
+            transaction.execute("UPDATE pseudonym SET done = ?", [last])?;
+        }
+        transaction.commit()?;
+        Ok(rows.len() as u64)
+    }
+
+    /// What else is as old. Findings that nobody acknowledged keep the account's name: somebody has to
+    /// know whom to ask.
+    fn pseudonymise_rest(&mut self, before: i64) -> rusqlite::Result<()> {
+        let key: Vec<u8> =
+            self.connection.query_row("SELECT key FROM pseudonym", [], |row| row.get(0))?;
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        self.connection.create_scalar_function("pseudonym", 1, flags, move |context| {
+            Ok(match context.get_raw(0) {
+                ValueRef::Text(name) | ValueRef::Blob(name) => Some(pseudonym(&key, name)),
+                _ => None,
+            })
+        })?;
+        self.connection.create_scalar_function("network", 1, flags, |context| {
+            let address: Option<Address> = context.get(0)?;
+            Ok(address.map(|it| Address(Network::of(it.0).address())))
+        })?;
+        let day = day_of(before);
+        let transaction = self.connection.transaction()?;
+        for table in ["source", "neighbourhood", "own", "pardon", "been"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE last < ?"), [before])?;
+        }
+        let old = "finding IN (SELECT id FROM finding WHERE time < ?1 AND (severity = 1 OR acknowledged \
+            IS NOT NULL))";
+        for sql in [
+            "DELETE FROM link WHERE campaign IN (SELECT id FROM campaign WHERE last < ?1)",
+            "UPDATE OR REPLACE aim SET name = pseudonym(name) WHERE last < ?1 AND name <> x'00' \
+                AND name NOT LIKE 'pseudonym-%'",
+            &format!("UPDATE sign SET address = network(address) WHERE {old}"),
+            "UPDATE finding SET name = pseudonym(name), account = pseudonym(account) WHERE time < ?1 \
+                AND (severity = 1 OR acknowledged IS NOT NULL)",
+        ] {
+            transaction.execute(sql, [before])?;
+        }
+        for sql in [
+            "UPDATE OR REPLACE name_day SET name = pseudonym(name) WHERE day < ?1 AND name <> x'00' \
+                AND name NOT LIKE 'pseudonym-%'",
+            "UPDATE OR REPLACE login SET name = pseudonym(name), account = pseudonym(account), \
+                address = network(address) WHERE day < ?1 AND count = judged \
+                AND name NOT LIKE 'pseudonym-%'",
+            "DELETE FROM told WHERE day < ?1",
+        ] {
+            transaction.execute(sql, [&day])?;
+        }
+        transaction.commit()
+    }
+}
+
+/// A name's keyed hash, the same for the same name; what is one already stays.
+fn pseudonym(key: &[u8], name: &[u8]) -> String {
+    if name.starts_with(MARK.as_bytes()) {
+        return String::from_utf8_lossy(name).into_owned();
+    }
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return MARK.to_owned() };
+    mac.update(name);
+    let hash = mac.finalize().into_bytes();
+    let digits: Vec<_> = hash.iter().take(DIGITS / 2).map(|byte| format!("{byte:02x}")).collect();
+    format!("{MARK}{}", digits.concat())
+}
+
+/// The day of a moment in UTC: for what is kept for months, zones do not matter.
+fn day_of(second: i64) -> String {
+    let time = jiff::Timestamp::from_second(second).unwrap_or_default();
+    time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+}
