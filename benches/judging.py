@@ -57,7 +57,7 @@ def fill(store):
     for table, column, step in [("failure", "id", last), ("failure", "origin", origins), ("origin", "id", origins),
                                 ("own_failure", "failure", last), ("campaign", "id", campaigns),
                                 ("campaign", "joined", campaigns), ("source", "campaign", campaigns),
-                                ("neighbourhood", "campaign", campaigns), ("aim", "campaign", campaigns),
+                                ("aim", "campaign", campaigns),
                                 ("place", "campaign", campaigns), ("link", "campaign", campaigns),
                                 ("link", "other", campaigns), ("finding", "id", findings), ("sign", "finding", findings)]:
         # By way of negative ones, lest two rows have the same for a moment.
@@ -67,7 +67,7 @@ def fill(store):
     base.execute("UPDATE campaign SET number = -number")
     base.execute(f"UPDATE judgement SET last_failure = last_failure + {last * COPIES}")
     base.execute(f"UPDATE csv SET last_failure = last_failure + {last * COPIES}")
-    for table in ["failure", "own_failure", "origin", "campaign", "source", "neighbourhood", "aim", "place", "link",
+    for table in ["failure", "own_failure", "origin", "campaign", "source", "aim", "place", "link",
                   "finding", "sign", "login", "name_day", "coverage", "tally", "pardon"]:
         base.execute(f"CREATE TEMP TABLE t_{table} AS SELECT * FROM {table}")
     for copy in range(COPIES, 0, -1):
@@ -83,7 +83,7 @@ def fill(store):
         shift = {"first": f"first - {seconds}", "last": f"last - {seconds}", "time": f"time - {seconds}", "day": f"date(day, '-{ago} days')",
                  "start": f"start - {seconds}", "campaign": f"campaign + {campaigns * left}", "other": f"other + {campaigns * left}",
                  "joined": f"joined + {campaigns * left}", "finding": f"finding + {findings * left}"}
-        for table in ["source", "neighbourhood", "pardon"]:
+        for table in ["source", "pardon"]:
             put(table, columns(base, table, {**shift, "address": f"moved(address, {copy})"}))
         for table in ["aim", "place", "link", "sign", "login", "name_day", "coverage", "tally"]:
             put(table, columns(base, table, shift))

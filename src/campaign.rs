@@ -2,7 +2,7 @@
 //!
 //! Times are seconds since 1970.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
 use crate::event::Network;
@@ -48,6 +48,17 @@ pub fn neighbourhood_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => Network::of(address).address(),
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 80 << 80)),
+    }
+}
+
+/// The first and the last address of the neighbourhood of one.
+pub fn neighbours_of(address: IpAddr) -> (IpAddr, IpAddr) {
+    match (neighbourhood_of(address), address) {
+        (first @ IpAddr::V4(_), IpAddr::V4(v4)) => {
+            (first, Ipv4Addr::from(v4.to_bits() | 0xFF).into())
+        }
+        (first, IpAddr::V6(v6)) => (first, Ipv6Addr::from(v6.to_bits() | (u128::MAX >> 48)).into()),
+        (first, _) => (first, first),
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::rc::Rc;
 
-use crate::campaign::{Aim, Campaign, NAMES, Pace, Source, Tried, neighbourhood_of, source_of};
+use crate::campaign::{Aim, Campaign, NAMES, Pace, Source, Tried, source_of};
 use crate::store::StoreError;
 use crate::store::casebook::{Neighbour, find};
 use crate::user_name::{UNKNOWN, is_common};
@@ -72,7 +72,7 @@ impl Judge<'_> {
         self.show(&mut campaign);
         self.book.put_campaign(campaign.clone());
         self.book.put_source(address, source.clone());
-        self.note_neighbour(&campaign, tried)?;
+        self.note_neighbour(&campaign, tried);
         self.remember_growth(&campaign, is_new);
         if let Some(other) = crossed {
             campaign = self.join(campaign, other)?;
@@ -127,7 +127,7 @@ impl Judge<'_> {
 
     /// The campaign that was just seen next door with the same tool.
     fn near(&mut self, tried: &Tried) -> Result<Option<Campaign>, StoreError> {
-        let near = self.book.neighbour(neighbourhood_of(tried.address))?;
+        let near = self.book.neighbour(tried.address)?;
         let Some(near) = near.filter(|near| tried.time - near.last <= 2 * DAY) else {
             return Ok(None);
         };
@@ -136,16 +136,10 @@ impl Judge<'_> {
         Ok(campaign.map(Rc::unwrap_or_clone))
     }
 
-    /// Notes that a campaign was seen near an address; to the hour, for that is written.
-    fn note_neighbour(&mut self, campaign: &Campaign, tried: &Tried) -> Result<(), StoreError> {
-        let of = neighbourhood_of(tried.address);
-        let known = self.book.neighbour(of)?;
-        let is_known =
-            known.is_some_and(|it| it.campaign == campaign.id && tried.time - it.last < HOUR);
-        if !is_known {
-            self.book.put_neighbour(of, Neighbour { campaign: campaign.id, last: tried.time });
-        }
-        Ok(())
+    /// Notes that a campaign was seen at an address.
+    pub(super) fn note_neighbour(&mut self, campaign: &Campaign, tried: &Tried) {
+        let neighbour = Neighbour { campaign: campaign.id, last: tried.time };
+        self.book.note_neighbour(tried.address, neighbour);
     }
 
     /// The bots that try the same name with the same tool.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::campaign::{Aim, Campaign, Pace, Source, Tried, neighbourhood_of};
+use crate::campaign::{Aim, Campaign, Pace, Source, Tried};
 use crate::store::StoreError;
-use crate::store::casebook::{Neighbour, find};
+use crate::store::casebook::find;
 use crate::untrusted::Untrusted;
 
 use super::Judge;
@@ -55,7 +55,7 @@ impl Judge<'_> {
         if campaign.sources < 2 {
             return self.nest(campaign, tried);
         }
-        let near = self.book.neighbour(neighbourhood_of(tried.address))?;
+        let near = self.book.neighbour(tried.address)?;
         let mut shared = 0;
         for name in source.names.iter() {
             let aims = self.book.aims(name)?;
@@ -96,8 +96,7 @@ impl Judge<'_> {
         self.show(&mut own);
         self.book.put_campaign(own.clone());
         self.book.put_source(address, Source { campaign: own.id, ..source.clone() });
-        let near = Neighbour { campaign: own.id, last: tried.time };
-        self.book.put_neighbour(neighbourhood_of(tried.address), near);
+        self.note_neighbour(&own, tried);
         self.nest(own, tried)
     }
 

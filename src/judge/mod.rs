@@ -102,6 +102,8 @@ struct Judge<'s> {
     nests: HashMap<(u32, String), i64>,
     /// The day of the last failure: from, up to.
     today: Option<(i64, i64, Date)>,
+    /// Devices where their accounts never logged in from: when they were counted, and how many.
+    strangers: Option<(i64, u64)>,
 }
 
 impl<'s> Judge<'s> {
@@ -124,6 +126,7 @@ impl<'s> Judge<'s> {
             crowds: HashMap::new(),
             nests: HashMap::new(),
             today: None,
+            strangers: None,
         };
         let latest = judge.book.latest_campaign()?;
         for campaign in judge.book.active_campaigns(latest - group::LONGEST, latest - group::DAY)? {
@@ -193,7 +196,7 @@ impl<'s> Judge<'s> {
     }
 
     fn failure(&mut self, tried: &Tried) -> Result<(), StoreError> {
-        self.book.look_back_to(tried.time - group::LONGEST);
+        self.book.look_back_to(tried.time - group::LONGEST)?;
         let day = self.day(tried.time);
         self.book.count_day(&tried.name, day);
         if self.is_own(tried)? {

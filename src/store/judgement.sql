@@ -76,13 +76,6 @@ CREATE TABLE source (
 ) WITHOUT ROWID;
 CREATE INDEX source_campaign ON source (campaign);
 
--- The campaign that was last seen in a /24 or /48.
-CREATE TABLE neighbourhood (
-    address BLOB PRIMARY KEY,
-    campaign INTEGER NOT NULL,
-    last INTEGER NOT NULL
-) WITHOUT ROWID;
-
 CREATE TABLE aim (
     name NOT NULL,
     campaign INTEGER NOT NULL,
@@ -93,7 +86,6 @@ CREATE TABLE aim (
     PRIMARY KEY (name, campaign)
 ) WITHOUT ROWID;
 CREATE INDEX aim_campaign ON aim (campaign);
-CREATE INDEX aim_last ON aim (name, last);
 
 CREATE TABLE place (
     campaign INTEGER NOT NULL,

@@ -60,7 +60,6 @@ impl Store {
         let transaction = self.connection.transaction()?;
         for sql in [
             "DELETE FROM source WHERE last < ?1",
-            "DELETE FROM neighbourhood WHERE last < ?1",
             "DELETE FROM aim WHERE last < ?1",
             "DELETE FROM own WHERE last < ?1",
             "DELETE FROM pardon WHERE last < ?1",
@@ -176,7 +175,7 @@ impl Store {
         })?;
         let day = day_of(before);
         let transaction = self.connection.transaction()?;
-        for table in ["source", "neighbourhood", "own", "pardon", "been"] {
+        for table in ["source", "own", "pardon", "been"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE last < ?"), [before])?;
         }
         let old = "finding IN (SELECT id FROM finding WHERE time < ?1 AND (severity = 1 OR acknowledged \

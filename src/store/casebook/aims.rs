@@ -12,6 +12,46 @@ use crate::campaign::{Aim, Campaign};
 use crate::store::StoreError;
 use crate::untrusted::Untrusted;
 
+/// So many aims of a name are read through before it matters which may still count.
+const FEW: usize = 40;
+/// So many old campaigns are asked for one by one.
+const OLD: usize = 12;
+const DAY: i64 = 86_400;
+
+/// Which campaigns may still count. What is common was tried by thousands over the years: they are read
+/// from the newest back, but for the oldest that go on.
+#[derive(Default)]
+pub(super) struct Active {
+    /// From this time on they were active.
+    since: Option<i64>,
+    /// The oldest; 0, which none has, where there are fewer.
+    old: [i64; OLD],
+    /// The first after those.
+    recent: i64,
+}
+
+impl Active {
+    /// Whether this still tells which were active since `horizon`.
+    fn holds(&self, horizon: i64) -> bool {
+        self.since.is_some_and(|since| (since..since + 2 * DAY).contains(&horizon))
+    }
+
+    /// Reads it; the next campaign will be `next_id`.
+    fn read(connection: &Connection, horizon: i64, next_id: i64) -> rusqlite::Result<Self> {
+        let since = horizon.saturating_sub(DAY);
+        let sql = "SELECT id FROM campaign INDEXED BY campaign_last \
+            WHERE joined IS NULL AND last >= ? ORDER BY id";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut ids = statement.query_map([since], |row| row.get(0))?;
+        let mut old = [0; OLD];
+        for place in &mut old {
+            *place = ids.next().transpose()?.unwrap_or_default();
+        }
+        let recent = ids.next().transpose()?.unwrap_or(next_id);
+        Ok(Self { since: Some(since), old, recent })
+    }
+}
+
 /// The aims at the names that were asked for.
 #[derive(Default)]
 pub(super) struct Aims {
@@ -72,12 +112,24 @@ impl Aims {
 }
 
 impl Casebook<'_> {
+    /// Says up to when back it matters what campaigns did.
+    pub fn look_back_to(&mut self, horizon: i64) -> Result<(), StoreError> {
+        self.horizon = horizon;
+        if self.active.holds(horizon) {
+            return Ok(());
+        }
+        let flushed = self.flush();
+        let read = flushed.and_then(|()| Active::read(self.connection, horizon, self.next_id));
+        self.active = read.map_err(|e| self.error(e))?;
+        Ok(())
+    }
+
     /// What campaigns did to a name of late, in the order of the campaigns.
     pub fn aims(&mut self, name: &Untrusted) -> Result<Rc<Vec<Aim>>, StoreError> {
         if let Some(known) = self.aims.names.get(name) {
             return Ok(Rc::clone(&known.aims));
         }
-        let read = read(self.connection, name, self.horizon);
+        let read = read(self.connection, name, (self.horizon, &self.active));
         let aims = Rc::new(read.map_err(|e| self.error(e))?);
         self.aims.kept += aims.len();
         let at_name = AtName { aims: Rc::clone(&aims), changed: BTreeSet::new() };
@@ -144,11 +196,53 @@ pub fn find(aims: &[Aim], campaign: i64) -> Option<&Aim> {
     at.ok().and_then(|at| aims.get(at))
 }
 
-fn read(connection: &Connection, name: &Untrusted, since: i64) -> rusqlite::Result<Vec<Aim>> {
-    // What is common was tried by thousands over the years.
-    let sql = "SELECT campaign, first, last, failures, sources FROM aim INDEXED BY aim_last \
-        WHERE name = ? AND last >= ? ORDER BY campaign";
-    connection.prepare_cached(sql)?.query_map(params![name, since], aim)?.collect()
+fn read(
+    connection: &Connection,
+    name: &Untrusted,
+    (since, active): (i64, &Active),
+) -> rusqlite::Result<Vec<Aim>> {
+    let sql = "SELECT campaign, first, last, failures, sources FROM aim WHERE name = ? \
+        ORDER BY campaign DESC";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([name])?;
+    let (mut aims, mut seen) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        seen += 1;
+        let campaign: i64 = row.get(0)?;
+        if campaign < active.recent && seen > FEW {
+            aims.extend(read_old(connection, name, campaign, active)?);
+            break;
+        }
+        if row.get::<_, i64>(2)? >= since {
+            aims.push(aim(row)?);
+        }
+    }
+    aims.retain(|aim| aim.last >= since);
+    aims.sort_unstable_by_key(|aim| aim.campaign);
+    Ok(aims)
+}
+
+/// What the old campaigns that go on did to a name, of those up to `last`.
+fn read_old(
+    connection: &Connection,
+    name: &Untrusted,
+    last: i64,
+    active: &Active,
+) -> rusqlite::Result<Vec<Aim>> {
+    let sql = "SELECT campaign, first, last, failures, sources FROM aim WHERE name = ?1 \
+        AND campaign <= ?2 AND campaign IN (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.raw_bind_parameter(1, name)?;
+    statement.raw_bind_parameter(2, last)?;
+    for (at, id) in active.old.iter().enumerate() {
+        statement.raw_bind_parameter(at + 3, id)?;
+    }
+    let mut rows = statement.raw_query();
+    let mut aims = Vec::new();
+    while let Some(row) = rows.next()? {
+        aims.push(aim(row)?);
+    }
+    Ok(aims)
 }
 
 fn aim(row: &Row<'_>) -> rusqlite::Result<Aim> {

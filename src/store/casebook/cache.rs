@@ -49,6 +49,11 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         }
     }
 
+    /// Notes what is known of `key` without a row of its own.
+    pub(super) fn note(&mut self, key: K, value: V) {
+        self.rows.insert(key, Row { value: Some(Rc::new(value)), is_changed: false });
+    }
+
     /// Changes the row of `key` if it is here; it counts as written.
     pub(super) fn amend(&mut self, key: &K, change: impl FnOnce(&mut V)) {
         if let Some(value) = self.rows.get_mut(key).and_then(|row| row.value.as_mut()) {

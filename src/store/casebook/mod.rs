@@ -23,8 +23,8 @@ use crate::event::Network;
 use crate::origin::Country;
 use crate::untrusted::Untrusted;
 
-use aims::Aims;
 pub use aims::find;
+use aims::{Active, Aims};
 use cache::Cache;
 
 /// How many entries of a kind are kept at a time, of some 200 bytes each.
@@ -94,6 +94,7 @@ pub struct Casebook<'s> {
     next_number: i64,
     /// What campaigns did before that does not matter any more.
     horizon: i64,
+    active: Active,
     room: Room,
 }
 
@@ -101,6 +102,13 @@ impl Store {
     /// What is known so far; see [`Casebook::begin`].
     pub fn open_casebook(&mut self, room: Room) -> Result<Casebook<'_>, StoreError> {
         let connection = &self.connection;
+        if room == Room::Much {
+            // An hour of a large server changes some thousand pages: each is to be written once.
+            let set = connection.pragma_update(None, "cache_size", -24_000);
+            let set =
+                set.and_then(|()| connection.pragma_update(None, "wal_autocheckpoint", 8_000));
+            set.map_err(|e| self.error("prepare", e))?;
+        }
         let next = |column: &str| {
             let sql = format!("SELECT coalesce(max({column}), 0) + 1 FROM campaign");
             let next = connection.query_row(&sql, [], |row| row.get::<_, i64>(0));
@@ -110,6 +118,7 @@ impl Store {
             next_id: next("id")?,
             next_number: next("number")?,
             horizon: i64::MIN,
+            active: Active::default(),
             room,
             connection,
             transaction: None,
@@ -181,11 +190,6 @@ impl Casebook<'_> {
     pub fn new_number(&mut self) -> i64 {
         self.next_number += 1;
         self.next_number - 1
-    }
-
-    /// Says up to when back it matters what campaigns did.
-    pub fn look_back_to(&mut self, horizon: i64) {
-        self.horizon = horizon;
     }
 
     /// Keeps memory within bounds; call it between two failures.

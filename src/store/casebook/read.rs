@@ -7,7 +7,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Casebook, MOST_BEEN, Neighbour, News};
-use crate::campaign::{Been, Campaign, Own, Pace, Source, Tried, tool_of};
+use crate::campaign::{
+    Been, Campaign, Own, Pace, Source, Tried, neighbourhood_of, neighbours_of, tool_of,
+};
 use crate::event::Network;
 use crate::origin::{AutonomousSystem, Country};
 use crate::store::StoreError;
@@ -22,6 +24,15 @@ pub(in crate::store) const CAMPAIGN: &str = "SELECT id, number, joined, tool, fi
 /// The columns of failures of own users.
 pub(in crate::store) const OWN: &str =
     "SELECT user, network, tool, first, last, failures, gap, regular, gaps, asn FROM own";
+
+/// Of the sources next to an address, the one seen last; the nearest few hundred on each side, for a
+/// /48 may have tens of thousands. IPv4 and IPv6 lie among each other.
+const NEIGHBOURS: &str = "SELECT campaign, last FROM ( \
+    SELECT * FROM (SELECT campaign, last, address FROM source \
+        WHERE address BETWEEN ?1 AND ?2 ORDER BY address DESC LIMIT 300) UNION ALL \
+    SELECT * FROM (SELECT campaign, last, address FROM source \
+        WHERE address BETWEEN ?2 AND ?3 ORDER BY address LIMIT 300)) \
+    WHERE length(address) = length(?2) ORDER BY last DESC LIMIT 1";
 
 impl Casebook<'_> {
     /// Failures after row `after` in their order, at most `most`; those of a CSV that mixes them with
@@ -64,16 +75,17 @@ impl Casebook<'_> {
         self.sources.get(&address, load).map_err(|source| self.error(source))
     }
 
-    /// The campaign that was last seen in a neighbourhood.
-    pub fn neighbour(&mut self, of: IpAddr) -> Result<Option<Rc<Neighbour>>, StoreError> {
+    /// The campaign that was last seen next to an address.
+    pub fn neighbour(&mut self, address: IpAddr) -> Result<Option<Rc<Neighbour>>, StoreError> {
         let connection = self.connection;
         let load = || {
-            let sql = "SELECT campaign, last FROM neighbourhood WHERE address = ?";
-            let mut statement = connection.prepare_cached(sql)?;
+            let mut statement = connection.prepare_cached(NEIGHBOURS)?;
+            let (first, last) = neighbours_of(address);
             let row = |row: &Row<'_>| Ok(Neighbour { campaign: row.get(0)?, last: row.get(1)? });
-            statement.query_row([Address(of)], row).optional()
+            statement.query_row([first, address, last].map(Address), row).optional()
         };
-        self.neighbours.get(&of, load).map_err(|source| self.error(source))
+        let near = self.neighbours.get(&neighbourhood_of(address), load);
+        near.map_err(|source| self.error(source))
     }
 
     /// A campaign, or the one that it turned out to be part of.
@@ -121,6 +133,20 @@ impl Casebook<'_> {
         };
         let own = self.own.get(user, load).map_err(|source| self.error(source))?;
         Ok(own.unwrap_or_default())
+    }
+
+    /// How many accounts failed since then where they never logged in, nor elsewhere at that provider,
+    /// and were taken for their own users; at most `most`.
+    pub fn strangers(&mut self, since: i64, most: u64) -> Result<u64, StoreError> {
+        self.flush().map_err(|e| self.error(e))?;
+        let sql = "SELECT count(*) FROM (SELECT DISTINCT name FROM own WHERE last >= ? AND NOT EXISTS \
+            (SELECT 1 FROM been WHERE been.name = own.name AND \
+                (been.network = own.network OR (been.asn = own.asn AND own.asn <> 0))) LIMIT ?)";
+        let count = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.query_row([since, most.cast_signed()], |row| row.get::<_, i64>(0))
+        };
+        count().map(i64::unsigned_abs).map_err(|e| self.error(e))
     }
 
     /// Where accounts of this name have logged in, by what was judged so far.

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use rusqlite::params;
 
 use super::{Casebook, MOST_BEEN, Neighbour, News};
-use crate::campaign::{Been, Campaign, Own, Pace, Source, Tried};
+use crate::campaign::{Been, Campaign, Own, Pace, Source, Tried, neighbourhood_of};
 use crate::origin::{AutonomousSystem, Country};
 use crate::store::StoreError;
 use crate::store::batch::Address;
@@ -20,9 +20,9 @@ impl Casebook<'_> {
         self.sources.put(address, source);
     }
 
-    /// Notes the campaign that was seen in a neighbourhood.
-    pub fn put_neighbour(&mut self, of: IpAddr, neighbour: Neighbour) {
-        self.neighbours.put(of, neighbour);
+    /// Notes the campaign that was just seen at or near an address, which is one of its sources.
+    pub fn note_neighbour(&mut self, address: IpAddr, neighbour: Neighbour) {
+        self.neighbours.note(neighbourhood_of(address), neighbour);
     }
 
     /// Notes a campaign.
@@ -175,6 +175,10 @@ impl Casebook<'_> {
         }
         let mut sources = self.sources.take_changed();
         sources.sort_unstable_by_key(|(address, _)| *address);
+        // Most stay in their campaign, whose index then need not be written.
+        let sql = "UPDATE source SET first = ?3, last = ?4, failures = ?5, gap = ?6, regular = ?7, \
+            gaps = ?8, names = ?9 WHERE address = ?1 AND campaign = ?2";
+        let mut update = connection.prepare_cached(sql)?;
         let mut put =
             connection.prepare_cached("REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
         for (address, it) in sources {
@@ -183,22 +187,18 @@ impl Casebook<'_> {
             let Pace { gap, regular, gaps } = it.pace;
             let (regular, gaps) = (regular.cast_signed(), gaps.cast_signed());
             let address = Address(address);
-            put.execute(params![
-                address, campaign, first, last, failures, gap, regular, gaps, names
-            ])?;
+            let values =
+                params![address, campaign, first, last, failures, gap, regular, gaps, names];
+            if update.execute(values)? == 0 {
+                put.execute(values)?;
+            }
         }
         Ok(())
     }
 
-    /// Writes neighbourhoods, and for all that has the key of a name.
+    /// Writes what has the key of a name.
     fn flush_names(&mut self) -> rusqlite::Result<()> {
         let connection = self.connection;
-        let mut neighbours = self.neighbours.take_changed();
-        neighbours.sort_unstable_by_key(|(address, _)| *address);
-        let mut put = connection.prepare_cached("REPLACE INTO neighbourhood VALUES (?, ?, ?)")?;
-        for (address, it) in neighbours {
-            put.execute(params![Address(address), it.campaign, it.last])?;
-        }
         self.aims.flush(connection)?;
         let mut days: Vec<_> = self.days.drain().collect();
         days.sort_unstable_by(|((one, day), _), ((other, of), _)| (day, one).cmp(&(of, other)));
