@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Alert;
+use super::{Alert, Trouble};
 
 /// What a service takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,23 @@ impl Shape {
         }
     }
 
-    pub(super) fn request(self, url: &str, alert: &Alert) -> Result<Request, String> {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Slack => "slack",
+            Self::Ntfy => "ntfy",
+            Self::Gotify => "gotify",
+            Self::Matrix => "matrix",
+        }
+    }
+
+    /// Whether `url` is one that such a service has; any is, but for ntfy.
+    pub fn check(self, url: &str) -> Result<(), Trouble> {
+        if self == Self::Ntfy { server_and_topic(url).map(drop) } else { Ok(()) }
+    }
+
+    pub(super) fn request(self, url: &str, alert: &Alert) -> Result<Request, Trouble> {
         let (title, text) = (&alert.title, alert.text());
         let mut to = url.to_owned();
         let body = match self {
@@ -47,14 +63,8 @@ impl Shape {
             Self::Slack => json!({ "text": text }),
             Self::Gotify => json!({ "title": title, "message": text, "priority": 8 }),
             Self::Ntfy => {
-                // JSON goes to the server itself, and names the topic.
-                let (path, query) = url.split_once('?').map_or((url, None), |(p, q)| (p, Some(q)));
-                let cut = path.trim_end_matches('/').rsplit_once('/');
-                let topic = cut.filter(|(server, _)| !server.ends_with('/') && server.len() > 8);
-                let Some((server, topic)) = topic else {
-                    return Err("the URL of ntfy ends with a topic: https://ntfy.sh/topic".into());
-                };
-                to = query.map_or(server.to_owned(), |query| format!("{server}/?{query}"));
+                let (server, topic) = server_and_topic(url)?;
+                to = server;
                 let tags = ["rotating_light"];
                 json!({ "topic": topic, "title": title, "message": text, "priority": 5, "tags": tags })
             }
@@ -72,15 +82,30 @@ impl Shape {
     }
 }
 
+/// Of a URL of ntfy: JSON goes to the server itself, and names the topic.
+fn server_and_topic(url: &str) -> Result<(String, &str), Trouble> {
+    let (path, query) = url.split_once('?').map_or((url, None), |(p, q)| (p, Some(q)));
+    let cut = path.trim_end_matches('/').rsplit_once('/');
+    let cut = cut.filter(|(server, _)| !server.ends_with('/') && server.len() > 8);
+    let (server, topic) = cut.ok_or_else(|| Trouble {
+        what: "`webhook_shape` in section [alert] is ntfy, and the webhook's URL names no topic"
+            .to_owned(),
+        cure: "set it as https://ntfy.sh/TOPIC".to_owned(),
+    })?;
+    let server = query.map_or(server.to_owned(), |query| format!("{server}/?{query}"));
+    Ok((server, topic))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::Severity;
     use super::*;
 
     fn alert() -> Alert {
         Alert {
             id: "mail.example.org-finding-7".to_owned(),
             finding: 7,
-            severity: "high",
+            severity: Severity::High,
             account: "alice".to_owned(),
             server: "mail.example.org".to_owned(),
             since: "2026-11-22T02:13:40+01:00".to_owned(),
@@ -111,11 +136,15 @@ mod tests {
         assert_eq!(body["priority"], 8);
         let (_, _, body) = made(Shape::Json, "http://127.0.0.1:1/");
         assert_eq!((&body["finding"], &body["account"]), (&json!(7), &json!("alice")));
+        assert_eq!(body["severity"], "high");
     }
 
     #[test]
     fn a_url_of_ntfy_without_a_topic_is_refused() {
         Shape::Ntfy.request("https://ntfy.sh/", &alert()).unwrap_err();
         Shape::Ntfy.request("https://ntfy.sh", &alert()).unwrap_err();
+        Shape::Ntfy.check("https://ntfy.sh/").unwrap_err();
+        Shape::Ntfy.check("https://ntfy.sh/my-topic").unwrap();
+        Shape::Json.check("https://ntfy.sh/").unwrap();
     }
 }

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::meaning::sentence;
+use super::meaning::sentence_in_one;
 use super::report;
-use crate::alert::{self, Alert};
+use crate::alert::{self, Alert, Severity, Trouble};
 use crate::config::Config;
 use crate::finding::Finding;
 use crate::host::Host;
@@ -32,50 +32,70 @@ pub(super) fn send_due(host: &Host, config: &Config) -> bool {
 
 fn send(host: &Host, config: &Config) -> anyhow::Result<bool> {
     let ways = ways(config);
-    let now = (host.now)().as_second();
     if ways.is_empty() {
         return Ok(true);
     }
     let mut store = Store::open(&config.paths.state_dir)?;
     let (mut all_went_well, mut mailed) = (true, false);
     for way in ways {
-        for finding in store.alerts_due(way, now)? {
-            // Another run may be at it.
-            if !store.claim_alert((finding.id, way), now)? {
-                continue;
-            }
-            let alert = made(host, &store, &finding);
-            if way == MAIL {
-                mail(&mut store, (host, config), &alert)?;
-                mailed = true;
-                continue;
-            }
-            let result = if way == WEBHOOK {
-                config
-                    .alert
-                    .webhook(host.credentials.as_deref())
-                    .and_then(|url| alert::post(&url, config.alert.shape, &alert))
-            } else {
-                alert::run(&config.alert.command, &alert)
-            };
-            store.note_alert((finding.id, way), now, result.as_ref().copied().map_err(|e| &**e))?;
-            match result {
-                Ok(()) => log::info!("Alert sent by {way}: {}", alert.title),
-                Err(error) => {
-                    all_went_well = false;
-                    log::error!(
-                        "The alert about {} did not leave by {way}: {error}; it is tried again by the \
-                         next run",
-                        alert.account
-                    );
-                }
-            }
+        if way == MAIL {
+            mailed = mail_due(&mut store, host, config)?;
+        } else {
+            all_went_well &= send_by(way, &mut store, (host, config))?;
         }
     }
     if mailed {
         report::send_late(host, config)?;
     }
     Ok(all_went_well)
+}
+
+/// Sends what is due by `way`; false if it fails. It is not tried again in this run then: one that hangs
+/// would hold the run up for each finding anew.
+fn send_by(
+    way: &str,
+    store: &mut Store,
+    (host, config): (&Host, &Config),
+) -> Result<bool, StoreError> {
+    let now = (host.now)().as_second();
+    let due = store.alerts_due(way, now)?;
+    let mut left = due.len();
+    for finding in &due {
+        left -= 1;
+        // Another run may be at it.
+        if !store.claim_alert((finding.id, way), now)? {
+            continue;
+        }
+        let alert = made(host, store, finding);
+        let result = leave(way, (host, config), &alert);
+        let noted = result.as_ref().copied().map_err(|trouble| trouble.what.as_str());
+        store.note_alert((finding.id, way), now, noted)?;
+        let Err(Trouble { what, cure }) = result else {
+            log::info!("Alert sent by {way}: {}", alert.title);
+            continue;
+        };
+        let others = match left {
+            0 => String::new(),
+            1 => ", as is the other one that waits".to_owned(),
+            others => format!(", as are the {others} others that wait"),
+        };
+        log::error!(
+            "The alert about {} did not leave by {way}: {what}; it is tried again by the next run{others}\n  \
+             hint: {cure}",
+            alert.account
+        );
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+fn leave(way: &str, (host, config): (&Host, &Config), alert: &Alert) -> Result<(), Trouble> {
+    let set = &config.alert;
+    if way == COMMAND {
+        return alert::run(&set.command, alert);
+    }
+    let url = set.webhook(host.credentials.as_deref())?;
+    alert::post(&url, set.shape, alert)
 }
 
 fn ways(config: &Config) -> Vec<&'static str> {
@@ -101,12 +121,12 @@ fn made(host: &Host, store: &Store, finding: &Finding) -> Alert {
         // The time keeps apart what two stores of one server call by the same number.
         id: format!("{server}-finding-{}-{}", finding.id, finding.time),
         finding: finding.id,
-        severity: "high",
+        severity: Severity::High,
         title: format!("{} on {server}", verdict.text()),
         since: stamp(finding.time, "%Y-%m-%dT%H:%M:%S%:z"),
         evidence: signs
             .map(|sign| {
-                format!("{}  {}", stamp(sign.time, "%Y-%m-%d %H:%M"), sentence(store, sign))
+                format!("{}  {}", stamp(sign.time, "%Y-%m-%d %H:%M"), sentence_in_one(store, sign))
             })
             .collect(),
         account,
@@ -114,8 +134,27 @@ fn made(host: &Host, store: &Store, finding: &Finding) -> Alert {
     }
 }
 
+/// Puts what is due by mail where reports are sent from; whether there was any.
+fn mail_due(store: &mut Store, host: &Host, config: &Config) -> Result<bool, StoreError> {
+    let now = (host.now)().as_second();
+    let mut mailed = false;
+    for finding in store.alerts_due(MAIL, now)? {
+        // Another run may be at it.
+        if store.claim_alert((finding.id, MAIL), now)? {
+            let alert = made(host, store, &finding);
+            mail(store, (host, config), &alert)?;
+            mailed = true;
+        }
+    }
+    Ok(mailed)
+}
+
 /// Puts an alert where reports are sent from, which tries until a server has taken it.
-fn mail(store: &mut Store, (host, config): (&Host, &Config), alert: &Alert) -> anyhow::Result<()> {
+fn mail(
+    store: &mut Store,
+    (host, config): (&Host, &Config),
+    alert: &Alert,
+) -> Result<(), StoreError> {
     let made_at = (host.now)().to_zoned(host.zone.clone());
     let to = config.report.recipients(&alert.server);
     let subject = format!("{} {}", config.report.subject_prefix, alert.title);
@@ -132,6 +171,5 @@ fn mail(store: &mut Store, (host, config): (&Host, &Config), alert: &Alert) -> a
     };
     let to: Vec<_> = to.iter().map(ToString::to_string).collect();
     let now = made_at.timestamp().as_second();
-    store.mail_alert(alert.finding, now, (&about, &to, &letter.to_bytes()))?;
-    Ok(())
+    store.mail_alert(alert.finding, now, (&about, &to, &letter.to_bytes()))
 }

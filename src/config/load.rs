@@ -65,6 +65,7 @@ fn finish(mut reader: Reader, settings: &[String]) -> Loaded {
     }
     let config = reader.config();
     reader.refuse_shared_files(&config);
+    reader.refuse_webhook();
     (if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }, reader.warnings)
 }
 

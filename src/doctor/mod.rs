@@ -3,7 +3,9 @@
 //! Each group of checks has a thread and a time of its own: one that hangs, say on a file server that is
 //! gone, or that fails by itself, costs its own answers and no others.
 
+mod accounts;
 mod addresses;
+mod alerts;
 mod clock;
 pub mod configuration;
 mod disk;
@@ -121,7 +123,7 @@ pub struct Scene {
     pub config_file: Option<PathBuf>,
     /// Whose runs are, if that is known.
     pub runs_as: Option<u32>,
-    /// Whether a message is to be sent.
+    /// Whether a message and an alert are to be sent.
     pub send_test: bool,
 }
 
@@ -142,7 +144,7 @@ pub const CALLERS: [(&str, Check); 3] =
     [("secrets", secrets::check), ("clock", clock::check), ("timers", timers::check)];
 
 /// What is to be told by the user whose runs they are.
-pub const RUNS: [(&str, Check); 9] = [
+pub const RUNS: [(&str, Check); 11] = [
     ("folders", folders::check),
     ("disk", disk::check),
     ("sources", sources::check),
@@ -151,6 +153,8 @@ pub const RUNS: [(&str, Check); 9] = [
     ("addresses", addresses::check),
     ("names", names::check),
     ("mail", mail::check),
+    ("alerts", alerts::check),
+    ("accounts", accounts::check),
     ("sql", sql::check),
 ];
 

@@ -13,7 +13,7 @@ mod encoding;
 pub mod message;
 pub mod send;
 
-pub use numbers::{grouped, rhythm};
+pub use numbers::{counted, grouped, rhythm};
 
 use jiff::Zoned;
 use jiff::civil::Date;

@@ -13,6 +13,11 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
+/// A number with its noun: `1 line`, `12,311 lines`.
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
 /// How often something comes, by the seconds between: `every 15 min`, `every 3 h`.
 pub fn rhythm(seconds: i64) -> String {
     const DAY: i64 = 86_400;

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Report, grouped};
+use super::{Report, counted, grouped};
 use crate::figures::{Hour, hides_clients, median_hundredths};
 
 /// So few more or less are nothing, whatever they are a multiple of.
@@ -42,9 +42,9 @@ pub fn sentences(report: &Report) -> Vec<String> {
     }
     if figures.imported > 0 {
         sentences.push(format!(
-            "{} of them were taken over from the former program's CSV, which did not tell failed logins \
-             from successful ones.",
-            grouped(figures.imported)
+            "{} taken over from the former program's CSV, which did not tell failed logins from \
+             successful ones.",
+            counted(figures.imported, "of them was", "of them were")
         ));
     }
     sentences.extend(silent(report));
@@ -169,9 +169,4 @@ fn busiest(report: &Report) -> Option<String> {
         hour.of_day,
         grouped(most)
     ))
-}
-
-/// `1 line`, `12,311 lines`.
-fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }

@@ -5,11 +5,13 @@ use std::fmt::Write;
 use unicode_width::UnicodeWidthStr;
 
 use super::numbers::size;
-use super::{Attachment, DOCUMENTATION, ERRORS, Report, Scope, grouped};
+use super::{Attachment, DOCUMENTATION, ERRORS, Report, Scope, counted, grouped};
 use crate::untrusted::Untrusted;
 
-/// The widest line: what mail programs show without breaking it.
+/// The widest line of a list: what mail programs show without breaking it.
 const COLUMNS: usize = 100;
+/// The widest line of sentences: what every terminal shows without breaking it.
+pub const SENTENCES: usize = 80;
 /// What stands before each entry of a list: `  10. `.
 const RANK: usize = 6;
 /// Between columns.
@@ -158,7 +160,7 @@ fn end(report: &Report) -> String {
             out.extend(["\n", &wrapped(&what)]);
         }
         Attachment::None { because: Some(why) } => {
-            out.push_str(&wrapped(&format!("\nNothing is attached: {why}")));
+            out.extend(["\n", &wrapped(&format!("Nothing is attached: {why}"))]);
         }
         Attachment::None { because: None } => {}
     }
@@ -167,7 +169,7 @@ fn end(report: &Report) -> String {
 }
 
 fn times(count: u64) -> String {
-    format!("{} {}", grouped(count), if count == 1 { "time" } else { "times" })
+    counted(count, "time", "times")
 }
 
 fn text(hostile: &Untrusted) -> String {
@@ -209,28 +211,65 @@ fn shortened(text: &str, width: usize) -> String {
     format!("{start}…{end}")
 }
 
-/// `text` in lines of at most [`COLUMNS`], broken at blanks where there are any.
+/// Sentences of ours, in lines of at most [`SENTENCES`].
 fn wrapped(text: &str) -> String {
-    let mut out = String::new();
-    let mut column = 0;
-    for word in text.split(' ') {
-        let mut word = word.to_owned();
-        if column > 0 && column + 1 + word.width() > COLUMNS {
-            out.push('\n');
+    lines(text, SENTENCES).join("\n") + "\n"
+}
+
+/// `text` in lines of at most `width` columns, broken at blanks where there are any. What stands
+/// between backticks is a command or a key to be copied, and stays on one line.
+pub fn lines(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(2);
+    let (mut lines, mut line, mut column) = (Vec::new(), String::new(), 0);
+    for mut word in words(text, width) {
+        if !line.is_empty() && column + 1 + word.width() > width {
+            lines.push(std::mem::take(&mut line));
             column = 0;
-        } else if column > 0 {
-            out.push(' ');
+        } else if !line.is_empty() {
+            line.push(' ');
             column += 1;
         }
-        while word.width() > COLUMNS {
-            let rest = word.split_off(word.char_indices().nth(COLUMNS / 2).map_or(0, |(at, _)| at));
-            out.extend([word.as_str(), "\n"]);
+        while word.width() > width {
+            // A letter takes two columns at most.
+            let at = word.char_indices().nth(width / 2).map_or(word.len(), |(at, _)| at);
+            let (start, rest) = word.split_at(at);
+            lines.push(start.to_owned());
             word = rest;
         }
         column += word.width();
-        out.push_str(&word);
+        line.push_str(word);
     }
-    out + "\n"
+    lines.push(line);
+    lines
+}
+
+/// What `text` may be broken between: words, and whole quotes in backticks that fit into a line.
+fn words(text: &str, width: usize) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = text;
+    while let Some(at) = end_of_word(rest, width) {
+        let (word, after) = rest.split_at(at);
+        words.push(word);
+        rest = after.strip_prefix(' ').unwrap_or(after);
+    }
+    words.push(rest);
+    words
+}
+
+/// The first blank of `text` that it may be broken at.
+fn end_of_word(text: &str, width: usize) -> Option<usize> {
+    let blank = text.find(' ')?;
+    let quote = text.find('`').filter(|quote| *quote < blank);
+    let whole = quote.and_then(|quote| {
+        let (_, inside) = text.split_at_checked(quote + 1)?;
+        let close = quote + 1 + inside.find('`')? + 1;
+        let (_, after) = text.split_at_checked(close)?;
+        Some(after.find(' ').map_or(text.len(), |blank| close + blank))
+    });
+    match whole.and_then(|end| Some((end, text.get(..end)?))) {
+        Some((end, word)) if word.width() <= width => (end < text.len()).then_some(end),
+        _ => Some(blank),
+    }
 }
 
 #[cfg(test)]
@@ -247,7 +286,16 @@ mod tests {
     #[test]
     fn lines_are_broken_before_they_are_too_long() {
         let text = wrapped(&format!("{} {}", "word ".repeat(60), "x".repeat(300)));
-        assert!(text.lines().all(|line| line.width() <= COLUMNS), "{text}");
+        assert!(text.lines().all(|line| line.width() <= SENTENCES), "{text}");
         assert_eq!(text.matches('x').count(), 300);
+        assert_eq!(lines("", 10), [""]);
+        assert_eq!(lines("日本語日本語", 4), ["日本", "語日", "本語"]);
+    }
+
+    #[test]
+    fn a_command_stays_on_one_line() {
+        assert_eq!(lines("ask `see that one`, or not", 18), ["ask", "`see that one`, or", "not"]);
+        assert_eq!(lines("ask `see that one` or not", 12), ["ask `see", "that one` or", "not"]);
+        assert_eq!(lines("an odd ` in it", 8), ["an odd `", "in it"]);
     }
 }

@@ -14,7 +14,8 @@ const UNDER_WAY: &str = "it is being sent";
 const ABANDONED: i64 = 120;
 
 impl Store {
-    /// Severe findings that have not left by `way`, the oldest first.
+    /// Severe findings that have not left by `way`: those that were never tried, then those that were tried
+    /// longest ago, so that one that a server does not like holds up no other for good; else the oldest first.
     pub fn alerts_due(&self, way: &str, now: i64) -> Result<Vec<Finding>, StoreError> {
         let mut findings = self.findings(&Which::Severe, usize::MAX)?;
         findings.retain(|finding| {
@@ -23,17 +24,20 @@ impl Store {
         });
         let mut due = Vec::new();
         for finding in findings.into_iter().rev() {
-            let sql = "SELECT sent FROM alert WHERE finding = ? AND way = ?";
-            let sent: Option<Option<i64>> = self
+            let sql = "SELECT sent, since FROM alert WHERE finding = ? AND way = ?";
+            let tried: Option<(Option<i64>, i64)> = self
                 .connection
-                .query_row(sql, params![finding.id, way], |row| row.get(0))
+                .query_row(sql, params![finding.id, way], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()
                 .map_err(|e| self.error("read", e))?;
-            if sent.flatten().is_none() {
-                due.push(finding);
+            match tried {
+                Some((Some(_), _)) => {}
+                tried => due.push((tried.map(|(_, since)| since), finding)),
             }
         }
-        Ok(due)
+        // It keeps the order of those that are equal.
+        due.sort_by_key(|(since, _)| *since);
+        Ok(due.into_iter().map(|(_, finding)| finding).collect())
     }
 
     /// Takes an alert upon this process; false if it has left, or another process is at it.

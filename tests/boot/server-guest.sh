@@ -103,6 +103,27 @@ first_boot() {
   check "nobody reads the last one before the boot" login 127.0.0.1 535 bob wrong
 }
 
+# Somebody guesses from an address that nobody came from, and is right in the end.
+theft() {
+  local name
+  install -m 755 /dev/stdin /usr/local/bin/alarm <<< $'#!/bin/sh\ncat > /var/lib/maillogsentinel/alarm'
+  sed -i 's|^#command =$|command = /usr/local/bin/alarm|' $conf
+  ip address add 198.51.100.9/32 dev lo
+  for name in admin info office root sales test; do
+    check "$name is guessed" plain 198.51.100.9 535 $name wrong
+  done
+  check "and the right password of alice" smtp 198.51.100.9 250 "AUTH PLAIN $(b64 '\0alice\0only-root-knows')" \
+    'MAIL FROM:<alice@mx1.example.org>' 'RCPT TO:<admin@localhost>'
+  check "a command is told at once" soon has '"account":"alice"' /var/lib/maillogsentinel/alarm
+  check "so is the administrator, by mail" soon subject 'alice PROBABLY STOLEN'
+  check "findings say so" equals "$(maillogsentinel findings >/trial/said; echo $?)" 1
+  check "and whose account it is" has 'alice' /trial/said
+  check "somebody has seen to it" maillogsentinel findings ack 1
+  check "then there is nothing left to do" maillogsentinel findings
+  rm /usr/local/bin/alarm
+  sed -i 's|^command = /usr/local/bin/alarm$|#command =|' $conf
+}
+
 second_boot() {
   check "timers can hurry after the boot" hurry maillogsentinel.timer
   check "what was logged before it is recorded" soon rows 5
@@ -148,6 +169,7 @@ second_boot() {
   check "the report of today is sent" maillogsentinel --report --date today
   check "and arrives" soon subject "$(date +%F)"
   check "it counts what was recorded" mailed '^ *1\. bob  5 times$'
+  theft
 
   systemctl stop maillogsentinel-report.timer
   sed -i '/^email =/a smtp_user = alice' $conf

@@ -11,7 +11,7 @@ folder=$(realpath "$2")
 tree=$folder/debian
 
 DEB_COMPRESSION=gzip "$root/packaging/deb/build" "$binary" "$folder" >/dev/null
-"$here/debian.sh" "$tree" "$here/server-guest.sh" dovecot-core postfix rsyslog 2>"$folder/debian.log" ||
+"$here/debian.sh" "$tree" "$here/server-guest.sh" dovecot-core iproute2 postfix rsyslog 2>"$folder/debian.log" ||
   { tail -n 20 "$folder/debian.log" >&2; exit 1; }
 cp "$folder"/maillogsentinel_*.deb "$tree/trial/package.deb"
 
@@ -20,7 +20,7 @@ echo mx1.example.org > "$tree/etc/mailname"
 printf '%s\n' '127.0.0.1 localhost' '::1 localhost' '127.0.1.1 mx1.example.org mx1' > "$tree/etc/hosts"
 chroot "$tree" useradd --create-home admin
 chroot "$tree" postconf -e myhostname=mx1.example.org 'mydestination=mx1.example.org, localhost' \
-  inet_interfaces=loopback-only smtpd_sasl_auth_enable=yes smtpd_sasl_type=dovecot smtpd_sasl_path=private/auth
+  inet_interfaces=all smtpd_sasl_auth_enable=yes smtpd_sasl_type=dovecot smtpd_sasl_path=private/auth
 echo 'alice:{PLAIN}only-root-knows::::::' > "$tree/etc/dovecot/passwd"
 cat > "$tree/etc/dovecot/dovecot.conf" <<'DOVECOT'
 protocols =

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::disk_full::mount;
 use crate::dnsmasq::Dnsmasq;
+use crate::http;
 use crate::sentinel::{Ran, Sentinel, failure};
 use crate::service_user::{GROUP, USER, scene as service, with_account};
 use crate::smtp::Smtp;
@@ -150,6 +151,7 @@ fn a_healthy_scene_has_nothing_wrong() {
                 "ok      mail: ",
                 "takes mail from sentinel@example.org to bob@example.org, carol@example.org",
             ),
+            ("ok      alerts: ", "they leave by mail only, which fails with this server"),
             ("ok      sql: ", "not used"),
         ] {
             finding(&ran, start, text);
@@ -528,6 +530,155 @@ fn what_a_mail_server_refuses_is_told() {
                 (&set("report.email="), "mail", "nobody is to get them", "set `email`"),
             ],
         );
+    });
+}
+
+/// Names a file that the user of the runs may read as that of the webhook.
+fn webhook_file(text: &'static str) -> impl Fn(Sentinel) -> Sentinel {
+    move |sentinel| {
+        let sentinel = mode("url", 0o640)(content("url", text)(sentinel));
+        let setting = format!("alert.webhook_file={}", sentinel.path("url").display());
+        owner("url", 0, GROUP)(sentinel).set(setting)
+    }
+}
+
+/// Names a script of this mode as the command.
+fn command(script: &'static str, bits: u32) -> impl Fn(Sentinel) -> Sentinel {
+    move |sentinel| {
+        let sentinel = mode("take", bits)(content("take", script)(sentinel));
+        let setting = format!("alert.command={} now", sentinel.path("take").display());
+        sentinel.set(setting)
+    }
+}
+
+#[test]
+fn what_keeps_alerts_from_leaving_is_told() {
+    with_account("doctor::what_keeps_alerts_from_leaving_is_told", || {
+        let url = "https://hooks.example.org/secret-token\n";
+        let closed = |sentinel| mode("url", 0o600)(webhook_file(url)(sentinel));
+        let no_url = webhook_file("hooks.example.org/secret-token\n");
+        let no_topic =
+            |sentinel| webhook_file("https://ntfy.sh\n")(sentinel).set("alert.webhook_shape=ntfy");
+        let cannot_read = "cannot read the webhook's URL of `webhook_file`: Permission denied";
+        troubles(
+            "error",
+            &[
+                (
+                    &set("alert.command=/nowhere/take it"),
+                    "alerts",
+                    "`[alert] command` /nowhere/take: there is no such file",
+                    "set `command`",
+                ),
+                (
+                    &set("alert.command=no-such-program"),
+                    "alerts",
+                    "`[alert] command` no-such-program: there is no such program in /usr/",
+                    "with its path",
+                ),
+                (
+                    &command("#!/bin/sh\n", 0o644),
+                    "alerts",
+                    "take: user maillogsentinel may not run it",
+                    "sudo chmod a+rx /",
+                ),
+                (&closed, "alerts", cannot_read, "chgrp maillogsentinel "),
+                (
+                    &no_url,
+                    "alerts",
+                    "url: `webhook_file` must hold one line, a URL",
+                    "ntfy.sh/TOPIC",
+                ),
+                (&no_topic, "alerts", "the webhook's URL names no topic", "https://ntfy.sh/TOPIC"),
+            ],
+        );
+        let waits = "INSERT INTO alert VALUES (1, 'command', unixepoch(), NULL, 'no\nroom\x1b[2J')";
+        let waiting = |sentinel| store(waits)(sentinel).set("alert.command=true");
+        let told = "alerts wait to leave by command: no\\x0aroom\\x1b[2J";
+        troubles("warning", &[(&waiting, "alerts", told, "the next run sends them")]);
+        // What has left, what is leaving, and what nobody tries any more are no trouble.
+        let sentinel = healthy(&Smtp::new(&[])).set("alert.command=true");
+        for row in [
+            "1, 'command', unixepoch(), unixepoch(), NULL",
+            "2, 'command', unixepoch(), NULL, 'it is being sent'",
+            "3, 'command', unixepoch() - 864000, NULL, 'no room'",
+            "4, 'webhook', unixepoch(), NULL, 'no room'",
+        ] {
+            let store = Connection::open(sentinel.path(STORE)).unwrap();
+            store.execute(&format!("INSERT INTO alert VALUES ({row})"), []).unwrap();
+        }
+        let ran = doctor(&sentinel, &[]).exits(0);
+        finding(&ran, "ok      alerts: ", "they leave by mail, command");
+        let sentinel = webhook_file(url)(healthy(&Smtp::new(&[])));
+        let ran = doctor(&sentinel, &[]).exits(0);
+        finding(&ran, "ok      alerts: ", "they leave by mail, webhook json");
+        assert!(!ran.stdout.contains("secret-token"), "{}", ran.stdout);
+    });
+}
+
+#[test]
+fn a_test_alert_leaves_by_each_way_and_is_no_finding() {
+    with_account("doctor::a_test_alert_leaves_by_each_way_and_is_no_finding", || {
+        let server = http::Server::fixed(http::response("200 OK", &[], b""));
+        let taken = tempfile::tempdir().unwrap();
+        fs::set_permissions(taken.path(), Permissions::from_mode(0o777)).unwrap();
+        let taken = taken.path().join("taken");
+        let sentinel = command("", 0o755)(healthy(&Smtp::new(&[])));
+        sentinel.write("take", format!("#!/bin/sh\ncat >> {}\n", taken.display()));
+        let sentinel = sentinel.set(format!("alert.webhook={}", server.url("/secret-token")));
+        // Nothing leaves unless asked for.
+        doctor(&sentinel, &[]).exits(0);
+        assert!(server.requests().is_empty() && !taken.exists());
+        let ran = doctor(&sentinel, &["--send-test"]).exits(0);
+        for way in ["webhook", "command"] {
+            finding(&ran, "ok      alerts: ", &format!("a test alert left by {way}"));
+        }
+        assert!(!ran.stdout.contains("secret-token"), "{}", ran.stdout);
+        let requests = server.requests();
+        assert_eq!(requests.len(), 1);
+        assert!(requests[0].header("idempotency-key").contains("-test-"), "{requests:?}");
+        let given = fs::read_to_string(&taken).unwrap();
+        let alert: Value = serde_json::from_str(&given).unwrap();
+        assert_eq!((&alert["severity"], &alert["finding"]), (&"test".into(), &0.into()));
+        let title = alert["title"].as_str().unwrap();
+        assert!(title.starts_with("TEST ") && title.contains("NOBODY GOT IN"), "{title}");
+        assert_eq!(sentinel.ask_store("SELECT count(*) FROM alert"), "0");
+        // What fails is told, each by itself.
+        let refusing = http::Server::fixed(http::response("404 No", &[], b""));
+        let sentinel = sentinel.set(format!("alert.webhook={}", refusing.url("/secret-token")));
+        sentinel.write("take", "#!/bin/sh\nexit 3\n");
+        let ran = doctor(&sentinel, &["--send-test"]).exits(2).prints("2 errors, 0 warnings; ");
+        let told =
+            finding(&ran, "error   alerts: ", "did not leave by webhook: the server says 404");
+        assert!(told.contains("`webhook_shape`"), "{told}");
+        let told =
+            finding(&ran, "error   alerts: ", "did not leave by command: `[alert] command` /");
+        assert!(told.contains("/take: it ended with exit status: 3\nrun it by hand"), "{told}");
+        assert!(!ran.stdout.contains("secret-token"), "{}", ran.stdout);
+    });
+}
+
+#[test]
+fn a_list_of_accounts_that_cannot_be_read_is_told() {
+    with_account("doctor::a_list_of_accounts_that_cannot_be_read_is_told", || {
+        let list = |bits| {
+            move |sentinel| {
+                let sentinel = mode("users", bits)(content("users", "ann:x\n")(sentinel));
+                let setting = format!("accounts.lists={}", sentinel.path("users").display());
+                sentinel.set(setting)
+            }
+        };
+        let denied = "users, of `lists` in section [accounts]: Permission denied";
+        let absent = "cannot read /nowhere/users, of `lists` in section [accounts]: No such file";
+        troubles(
+            "error",
+            &[
+                (&list(0o600), "accounts", denied, "setfacl -m u:maillogsentinel:r /"),
+                (&set("accounts.lists=/nowhere/users"), "accounts", absent, "correct `lists`"),
+            ],
+        );
+        let ran = doctor(&list(0o644)(healthy(&Smtp::new(&[]))), &[]).exits(0);
+        finding(&ran, "ok      accounts: ", "users, of `lists` in section [accounts], can be read");
+        assert!(!doctor(&healthy(&Smtp::new(&[])), &[]).stdout.contains(" accounts: "));
     });
 }
 

@@ -127,7 +127,7 @@ fn a_quiet_day_says_how_it_knows_and_an_unread_one_that_it_does_not() {
     ];
     let sentinel = Sentinel::default().file("mail.log", log.concat());
     let quiet = text(&sentinel, "2026-11-20");
-    let says = "No failed logins on 2026-11-20: 1 line of that day were read, the last of 21:41.";
+    let says = "No failed logins on 2026-11-20: 1 line of that day was read, the last of 21:41.";
     assert!(quiet.contains("No failed logins on 2026-11-20: 1 line"), "{says}\n{quiet}");
     assert!(quiet.contains("the last of 21:41"), "{quiet}");
     assert!(!quiet.contains("Top 10") && quiet.lines().count() < 25, "{quiet}");
@@ -179,7 +179,7 @@ fn rows_of_the_former_program_count_and_are_marked() {
         .file("mail.log", failure("2026-11-20T11:00:00+00:00", "192.0.2.1", "ann"));
     let report = json(&sentinel, "2026-11-20");
     assert_eq!((&report["total"], &report["imported"]), (&2.into(), &1.into()));
-    assert!(text(&sentinel, "2026-11-20").contains("1 of them were taken over"));
+    assert!(text(&sentinel, "2026-11-20").contains("1 of them was taken over"));
 }
 
 #[test]

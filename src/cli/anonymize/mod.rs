@@ -14,7 +14,7 @@ use crate::exit::Status;
 use crate::host::Host;
 use crate::pipeline::Progress;
 use crate::pipeline::anonymize::{Anonymizer, Broken};
-use crate::report::grouped;
+use crate::report::{counted, grouped};
 
 use ends::{Input, Output, Trouble};
 
@@ -90,7 +90,7 @@ fn unreadable(name: &str, lines: u64, error: &io::Error) -> Trouble {
 
 /// Says on stderr what was replaced, so that standard output stays a log.
 fn tell(anonymizer: &Anonymizer) {
-    let lines = plural(anonymizer.lines, "line", "lines");
+    let lines = counted(anonymizer.lines, "line", "lines");
     let counts = anonymizer.redactor.placeholders.counts();
     let parts: Vec<_> = counts.iter().filter(|count| count.values > 0).map(in_words).collect();
     let parts = match parts.as_slice() {
@@ -103,22 +103,18 @@ fn tell(anonymizer: &Anonymizer) {
 
 fn in_words(count: &Count) -> String {
     let more = if count.and_more { "more than " } else { "" };
-    format!("{more}{}", plural(count.values, count.one, count.many))
-}
-
-fn plural(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+    format!("{more}{}", counted(count.values, count.one, count.many))
 }
 
 /// Says what is not as one would expect.
 fn warn(anonymizer: &Anonymizer, has_key: bool) {
     let (moved, crowded) = anonymizer.redactor.placeholders.crowding();
     if anonymizer.cut > 0 {
-        let lines = plural(anonymizer.cut, "line", "lines");
+        let lines = counted(anonymizer.cut, "line", "lines");
         super::say("warning", &format!("{lines} longer than 8 KiB: the rest was left out"));
     }
     if anonymizer.emptied > 0 {
-        let lines = plural(anonymizer.emptied, "line", "lines");
+        let lines = counted(anonymizer.emptied, "line", "lines");
         let what = "emptied: replacing names in it would have changed its meaning";
         super::say("warning", &format!("{lines} {what}"));
     }
@@ -127,7 +123,7 @@ fn warn(anonymizer: &Anonymizer, has_key: bool) {
         super::say("warning", what);
     }
     if has_key && moved > 0 {
-        let networks = plural(moved, "network", "networks");
+        let networks = counted(moved, "network", "networks");
         let what = "met another one on the same placeholder and got the next: in other runs with \
                     this key they may get others";
         super::say("warning", &format!("{networks} {what}"));

@@ -122,7 +122,7 @@ pub struct AllowRemove {
 #[derive(Debug, ClapArgs)]
 pub struct Why {
     /// What to tell the evidence of
-    #[arg(value_name = "ADDRESS|ACCOUNT")]
+    #[arg(value_name = "ADDRESS|NETWORK|ACCOUNT")]
     pub what: OsString,
 }
 

@@ -206,7 +206,7 @@ pub enum Command {
     Accounts(Accounts),
     /// Vouch for networks and accounts, for a while or for good; without an action, show the list
     Allow(Allow),
-    /// Tell why an address or an account was taken for what it was
+    /// Tell why an address, a network or an account was taken for what it was
     Why(Why),
     /// Write man pages and completions below a folder, as packages need them
     #[command(hide = true)]

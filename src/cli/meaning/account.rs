@@ -12,6 +12,8 @@ use crate::campaign::Own;
 use crate::cli::args::Account;
 use crate::exit::Status;
 use crate::origin::Country;
+use crate::report::counted;
+use crate::report::text::lines;
 use crate::report::{grouped, rhythm};
 use crate::store::StoreError;
 use crate::store::judged::{Dossier, LoggedIn};
@@ -84,7 +86,10 @@ fn told(desk: &Desk<'_>, user: &[u8], dossier: &Dossier, exists: Option<bool>) -
         Some(false) => "does not exist here",
         None => "it is not known whether it exists (key `lists` in section [accounts])",
     };
-    let _ = writeln!(out, "{}: {exists}\n", for_people(&name_of(user)));
+    for line in lines(&format!("{}: {exists}", for_people(&name_of(user))), table::WIDTH) {
+        let _ = writeln!(out, "{line}");
+    }
+    out.push('\n');
     let all: u64 = dossier.days.iter().filter_map(|(_, count)| *count).sum();
     let most = dossier.days.iter().filter_map(|(_, count)| *count).max().unwrap_or(0);
     let _ = writeln!(
@@ -117,8 +122,8 @@ fn attacks(desk: &Desk<'_>, dossier: &Dossier, out: &mut String) {
         vec![
             format!("  #{number}"),
             kind.to_owned(),
-            format!("{} failures", grouped(it.failures)),
-            format!("from {} addresses", grouped(it.sources)),
+            counted(it.failures, "failure", "failures"),
+            format!("from {}", counted(it.sources, "address", "addresses")),
             format!("{} to {}", desk.moment(it.first), desk.moment(it.last)),
         ]
     });
@@ -128,9 +133,10 @@ fn attacks(desk: &Desk<'_>, dossier: &Dossier, out: &mut String) {
         out.push_str("No campaign tries it.\n\n");
         return;
     }
-    let _ = write!(out, "Campaigns on it:\n{}", table::lines(&rows));
+    let _ = write!(out, "Campaigns on it:\n{}", table::folded(&rows, 4));
     if single > 0 {
-        let _ = writeln!(out, "  and {} single tries", grouped(single));
+        let and = if rows.is_empty() { "" } else { "and " };
+        let _ = writeln!(out, "  {and}{}", counted(single, "single try", "single tries"));
     }
     out.push('\n');
 }
@@ -142,14 +148,14 @@ pub(super) fn own(desk: &Desk<'_>, own: &[Own], out: &mut String) {
         vec![
             format!("  {}", it.user.for_terminal()),
             it.network.cidr(),
-            format!("{} failures", grouped(it.failures)),
+            counted(it.failures, "failure", "failures"),
             how_often,
             format!("{} to {}", desk.moment(it.first), desk.moment(it.last)),
         ]
     });
     let rows: Vec<_> = rows.collect();
     if !rows.is_empty() {
-        let _ = write!(out, "Its own user fails (no attack):\n{}\n", table::lines(&rows));
+        let _ = write!(out, "Its own user fails (no attack):\n{}\n", table::folded(&rows, 2));
     }
 }
 
@@ -166,7 +172,7 @@ pub(super) fn logins(desk: &Desk<'_>, logins: &[LoggedIn]) -> String {
         ]
     });
     let rows: Vec<_> = rows.collect();
-    if rows.is_empty() { "  none\n".to_owned() } else { table::lines(&rows) }
+    if rows.is_empty() { "  none\n".to_owned() } else { table::folded(&rows, 3) }
 }
 
 /// A bar for each number; a blank for what is not known.

@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
+use unicode_width::UnicodeWidthStr;
+
+use super::table::WIDTH;
 use crate::programs;
+use crate::report::text;
 use crate::untrusted::Untrusted;
 
+/// So wide a line may be: those who print it put two blanks before it.
+const ROOM: usize = WIDTH - 2;
 /// How long doveconf may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -24,8 +30,26 @@ pub(super) fn for_account(account: &Untrusted, settings: &str) -> Vec<String> {
         (format!("postqueue -j | grep -F -e {quoted}"), "what it still has in the queue"),
         (format!("maillogsentinel why -- {quoted}"), "what is known of it"),
     ];
-    lines.extend(commands.map(|(command, what)| format!("  {command:<34} # {what}")));
+    lines.extend(commands.iter().flat_map(|(command, what)| step(command, what)));
     lines
+}
+
+/// A command with what it does after it, or before it if there is no room; the command itself stays
+/// on one line, to be copied.
+fn step(command: &str, what: &str) -> Vec<String> {
+    let line = format!("  {command:<34} # {what}");
+    if line.width() <= ROOM {
+        return vec![line];
+    }
+    let what = text::lines(what, ROOM - 4);
+    let mut lines: Vec<_> = what.iter().map(|line| format!("  # {line}")).collect();
+    lines.push(format!("  {command}"));
+    lines
+}
+
+/// Something to do for which there is no command.
+fn said(what: &str) -> Vec<String> {
+    text::lines(what, ROOM - 2).iter().map(|line| format!("  {line}")).collect()
 }
 
 /// What makes its password worthless, by where `doveconf -n` says that passwords are.
@@ -40,10 +64,8 @@ fn lock(settings: &str, account: &str) -> Vec<String> {
     // Who has a domain is no user of the system.
     let is_virtual = account.contains('@');
     if (has("pam") || has("passwd") || has("shadow")) && !is_virtual {
-        lines.push(format!(
-            "  {:<34} # or give it a new password: passwd",
-            format!("usermod --lock -- {account}")
-        ));
+        let command = format!("usermod --lock -- {account}");
+        lines.extend(step(&command, "or give it a new password: passwd"));
     }
     if has("passwd-file") {
         let file = settings.lines().map(str::trim).find_map(|line| {
@@ -51,13 +73,14 @@ fn lock(settings: &str, account: &str) -> Vec<String> {
             value.split_whitespace().last().filter(|path| path.starts_with('/'))
         });
         let file = file.unwrap_or("the passwd-file");
-        lines.push(format!("  {:<34} # then put it into {file} for {account}", "doveadm pw"));
+        lines.extend(step("doveadm pw", &format!("what it prints goes into {file} for {account}")));
     }
     if has("sql") || has("ldap") || has("lua") {
-        lines.push("  give it a new password in your directory or database".to_owned());
+        lines.extend(said("give it a new password in your directory or database"));
     }
     if lines.is_empty() {
-        lines.push(format!("  give {account} a new password where your mail server keeps them"));
+        let what = format!("give {account} a new password where your mail server keeps them");
+        lines.extend(said(&what));
     }
     lines
 }
@@ -84,6 +107,18 @@ mod tests {
         assert_eq!(word("o'neil"), "'o'\\''neil'");
         assert_eq!(word("-x"), "'-x'");
         assert_eq!(word("$(id)`id`"), "'$(id)`id`'");
+    }
+
+    #[test]
+    fn every_line_fits_and_a_command_is_whole() {
+        let file = "passdb {\n  args = /etc/dovecot/users\n  driver = passwd-file\n}\n";
+        for account in ["bob", "carol.van-den-heuvel@accounting.example.org"] {
+            let lines = for_account(&account.into(), file);
+            let wide: Vec<_> = lines.iter().filter(|line| line.width() > ROOM).collect();
+            assert!(wide.is_empty(), "{wide:#?}");
+            let why = format!("maillogsentinel why -- {account}");
+            assert!(lines.iter().any(|line| line.contains(&why)), "{lines:#?}");
+        }
     }
 
     #[test]

@@ -81,18 +81,21 @@ fn canonical(what: &str) -> Result<String, String> {
         }
         return Ok(network.trunc().to_string());
     }
-    // No user name looks like this; whoever types it means a network.
-    let has_only = |is: fn(&char) -> bool| what.chars().all(|c| is(&c) || ".:/-,% ".contains(c));
-    let is_address = what.contains(['.', ':', '/'])
-        && (has_only(char::is_ascii_digit)
-            || (what.contains(':') && has_only(char::is_ascii_hexdigit)));
-    if what.is_empty() || what.chars().any(char::is_control) || is_address {
+    if what.is_empty() || what.chars().any(char::is_control) || is_like_address(what) {
         return Err(format!(
             "an address, a network as CIDR or an account is wanted, and {} is none",
             crate::untrusted::for_terminal(what.as_bytes())
         ));
     }
     Ok(what.to_ascii_lowercase())
+}
+
+/// Whether whoever types this means an address or a network: no user name looks like it.
+pub(super) fn is_like_address(what: &str) -> bool {
+    let has_only = |is: fn(&char) -> bool| what.chars().all(|c| is(&c) || ".:/-,% ".contains(c));
+    what.contains(['.', ':', '/'])
+        && (has_only(char::is_ascii_digit)
+            || (what.contains(':') && has_only(char::is_ascii_hexdigit)))
 }
 
 fn list(desk: &Desk<'_>, as_json: bool) -> Result<Status, StoreError> {

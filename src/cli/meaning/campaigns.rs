@@ -11,6 +11,7 @@ use crate::cli::args::Campaigns;
 use crate::cli::fail;
 use crate::exit::Status;
 use crate::origin::Country;
+use crate::report::counted;
 use crate::report::{grouped, rhythm};
 use crate::store::StoreError;
 use crate::store::judged::Attack;
@@ -136,17 +137,14 @@ fn state(desk: &Desk<'_>, campaign: &Campaign) -> String {
 
 fn told(desk: &Desk<'_>, campaign: &Campaign, names: &[Attack], places: &[Place]) -> String {
     let mut out = String::new();
-    let plural = |n: u64, one: &str, many: &str| {
-        format!("{} {}", grouped(n), if n == 1 { one } else { many })
-    };
     let _ = writeln!(
         out,
         "Campaign #{}: {}; {} from {} against {}",
         campaign.number.unwrap_or_default(),
         campaign.kind().text(),
-        plural(campaign.failures, "failed login", "failed logins"),
-        plural(campaign.sources, "address", "addresses"),
-        plural(campaign.names, "account", "accounts"),
+        counted(campaign.failures, "failed login", "failed logins"),
+        counted(campaign.sources, "address", "addresses"),
+        counted(campaign.names, "account", "accounts"),
     );
     let _ = writeln!(out, "by {}", campaign.tool.trim());
     let _ = write!(out, "since {}, ", desk.moment(campaign.first));
@@ -180,8 +178,8 @@ fn told(desk: &Desk<'_>, campaign: &Campaign, names: &[Attack], places: &[Place]
         let last = desk.moment(it.last);
         vec![
             format!("  {}", for_people(&it.name)),
-            plural(it.failures, "time", "times"),
-            format!("from {}", plural(it.sources, "address", "addresses")),
+            counted(it.failures, "time", "times"),
+            format!("from {}", counted(it.sources, "address", "addresses")),
             format!("last {last}"),
         ]
     });
@@ -193,7 +191,7 @@ fn told(desk: &Desk<'_>, campaign: &Campaign, names: &[Attack], places: &[Place]
             format!("  {number}"),
             it.country.as_ref().map_or("", Country::code).to_owned(),
             it.organisation.for_terminal().into_owned(),
-            plural(it.sources, "address", "addresses"),
+            counted(it.sources, "address", "addresses"),
         ]
     });
     let _ = write!(out, "\nNetworks:\n{}", table::lines(&rows.collect::<Vec<_>>()));

@@ -48,7 +48,11 @@ impl Existing {
             Ok(text) => text,
             Err(error) => {
                 let path = super::super::shown(path);
-                say("warning", &format!("cannot read the accounts in {path}: {error}"));
+                let what = format!(
+                    "cannot read the accounts in {path}, of `lists` in section [accounts]: {error}\n  hint: \
+                     `sudo maillogsentinel doctor` says what mends it"
+                );
+                say("warning", &what);
                 return;
             }
         };

@@ -5,18 +5,23 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
+use super::table::WIDTH;
 use super::{Desk, advice, print, print_json};
 use crate::cli::args::{Findings, FindingsAction};
 use crate::cli::fail;
 use crate::exit::Status;
 use crate::finding::{Evidence, Finding, Severity, Sign};
-use crate::report::grouped;
+use crate::report::counted;
+use crate::report::text::lines;
 use crate::store::casebook::findings::Which;
 use crate::store::{Store, StoreError};
 
 /// So many are shown at once: the most severe first.
 const MOST: usize = 50;
+/// What stands before a sign: its time, and two blanks.
+const TIME: usize = 18;
 
 /// A finding for other programs. Times are RFC 3339.
 #[derive(Serialize)]
@@ -38,6 +43,8 @@ struct Proof {
     network: String,
     campaign: Option<i64>,
     text: String,
+    /// The file and the byte of its line; null: a journal, or not known.
+    place: Option<String>,
 }
 
 pub(super) fn run(desk: &mut Desk<'_>, args: &Findings) -> Result<Status, StoreError> {
@@ -100,19 +107,20 @@ fn told(desk: &Desk<'_>, finding: &Finding, settings: &LazyCell<String>) -> Stri
         Severity::Low => "most likely its user",
     };
     let mut out = String::new();
-    let (id, account) = (finding.id, finding.account.for_terminal());
-    let _ = writeln!(
-        out,
-        "{color}{}{color:#}  finding {id}: {account}  {verdict}",
-        finding.severity.text()
-    );
+    let severity = finding.severity.text();
+    let what = format!("finding {}: {}", finding.id, finding.account.for_terminal());
+    let is_wide = severity.len() + what.width() + verdict.len() + 4 > WIDTH;
+    let gap = if is_wide { "\n  " } else { "  " };
+    let _ = writeln!(out, "{color}{severity}{color:#}  {what}{gap}{verdict}");
     for line in evidence(desk, finding) {
         let _ = writeln!(out, "  {line}");
     }
     if let Some(time) = finding.acknowledged {
         let comment = finding.comment.as_ref().map(|it| format!(": {}", it.for_terminal()));
-        let at = desk.moment(time);
-        let _ = writeln!(out, "  acknowledged {at}{}", comment.unwrap_or_default());
+        let what = format!("acknowledged {}{}", desk.moment(time), comment.unwrap_or_default());
+        for line in lines(&what, WIDTH - 2) {
+            let _ = writeln!(out, "  {line}");
+        }
     } else if finding.severity > Severity::Low {
         for line in advice::for_account(&finding.account, settings) {
             let _ = writeln!(out, "  {line}");
@@ -121,33 +129,55 @@ fn told(desk: &Desk<'_>, finding: &Finding, settings: &LazyCell<String>) -> Stri
     out
 }
 
-/// A line for each sign; those of one kind that are many are summed up.
+/// Lines for each sign, to stand behind two blanks; those of one kind that are many are summed up.
 pub(super) fn evidence(desk: &Desk<'_>, finding: &Finding) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut signs = Vec::new();
     for evidence in Evidence::ALL {
-        let signs: Vec<_> = finding.signs.iter().filter(|it| it.evidence == evidence).collect();
-        for sign in signs.iter().take(3) {
-            lines.push((sign.time, sentence(&desk.store, sign)));
+        let all: Vec<_> = finding.signs.iter().filter(|it| it.evidence == evidence).collect();
+        for sign in all.iter().take(3) {
+            signs.push((sign.time, sentence(&desk.store, sign)));
         }
-        if let (Some(last), true) = (signs.last(), signs.len() > 3) {
-            lines.push((last.time, format!("and {} more like these", signs.len() - 3)));
+        if let (Some(last), true) = (all.last(), all.len() > 3) {
+            signs.push((last.time, format!("and {} more like these", all.len() - 3)));
         }
     }
-    lines.sort_by_key(|(time, _)| *time);
-    lines.into_iter().map(|(time, text)| format!("{}  {text}", desk.moment(time))).collect()
+    signs.sort_by_key(|(time, _)| *time);
+    let mut told = Vec::new();
+    for (time, text) in signs {
+        let text = format!("{}  {text}", desk.moment(time));
+        told.extend(text.split('\n').map(str::to_owned));
+    }
+    told
+}
+
+/// One sign in words, and its line in the log, to stand after its time: further lines are indented so
+/// that they stand below the first, and with two blanks before all of them they fit a terminal.
+fn sentence(store: &Store, sign: &Sign) -> String {
+    let text = lines(&words(sign), WIDTH - TIME - 2);
+    let place = store.place_of(sign).ok().flatten();
+    let indent = format!("\n{:TIME$}", "");
+    text.into_iter().chain(place).collect::<Vec<_>>().join(indent.as_str())
+}
+
+/// The same in one line, however long.
+pub(in crate::cli) fn sentence_in_one(store: &Store, sign: &Sign) -> String {
+    let place = store.place_of(sign).ok().flatten();
+    words(sign) + &place.map_or(String::new(), |place| format!(" ({place})"))
 }
 
 /// One sign in words.
-pub(in crate::cli) fn sentence(store: &Store, sign: &Sign) -> String {
-    let number = grouped(sign.number);
-    let address = sign.address;
+fn words(sign: &Sign) -> String {
+    let (number, address) = (sign.number, sign.address);
     let campaign = sign.campaign.map_or(String::new(), |it| format!(" (campaign #{it})"));
-    let text = match sign.evidence {
+    let failures = counted(number, "failure", "failures");
+    let messages = counted(number, "message", "messages");
+    let usual = counted(sign.usual.unwrap_or(0), "message", "messages");
+    match sign.evidence {
         Evidence::Attacker => {
-            format!("login from {address}, an attacker: {number} failures before{campaign}")
+            format!("login from {address}, an attacker: {failures} before{campaign}")
         }
         Evidence::Guesser => {
-            format!("login from {address} after {number} failures from there{campaign}")
+            format!("login from {address} after {failures} from there{campaign}")
         }
         Evidence::NewCountry => format!("first login from {address}, in a country new to it"),
         Evidence::NewNetwork => format!("first login from {address}, in a network new to it"),
@@ -155,31 +185,29 @@ pub(in crate::cli) fn sentence(store: &Store, sign: &Sign) -> String {
             "first login of all, from {address}, in a country that hardly any account here comes from"
         ),
         Evidence::Scattered => format!(
-            "login from {address}: with it, it comes from {number} countries at times that hardly fit one person"
+            "login from {address}: with it, it comes from {} at times that hardly fit one person",
+            counted(number, "country", "countries")
         ),
         Evidence::SendsApart => {
             format!("message sent from {address}, at a provider from where it never read its mail")
         }
         Evidence::BotsNear => format!(
-            "login from {address}, at a provider of {number} bots that try this account{campaign}"
+            "login from {address}, at a provider of {} this account{campaign}",
+            counted(number, "bot that tries", "bots that try")
         ),
-        Evidence::Jump => format!(
-            "{number} messages in a day; before, at most {} a day",
-            grouped(sign.usual.unwrap_or(0))
+        Evidence::Jump => format!("{messages} in a day; before, at most {usual} a day"),
+        Evidence::UnderAttack => format!(
+            "attackers failed {} on this account in the days before{campaign}",
+            counted(number, "time", "times")
         ),
-        Evidence::UnderAttack => {
-            format!("attackers failed {number} times on this account in the days before{campaign}")
+        Evidence::ManyNetworks => format!(
+            "logins from {} within a day that it never came from",
+            counted(number, "network", "networks")
+        ),
+        Evidence::ManyMessages => {
+            format!("{messages} in a day from places new to it; before, at most {usual} a day")
         }
-        Evidence::ManyNetworks => {
-            format!("logins from {number} networks within a day that it never came from")
-        }
-        Evidence::ManyMessages => format!(
-            "{number} messages in a day from places new to it; before, at most {} a day",
-            grouped(sign.usual.unwrap_or(0))
-        ),
-    };
-    let line = store.place_of(sign).ok().flatten();
-    line.map_or(text.clone(), |place| format!("{text}  [{place}]"))
+    }
 }
 
 fn document(desk: &Desk<'_>, finding: &Finding) -> Document {
@@ -189,7 +217,8 @@ fn document(desk: &Desk<'_>, finding: &Finding) -> Document {
         address: sign.address.to_string(),
         network: sign.network.cidr(),
         campaign: sign.campaign,
-        text: sentence(&desk.store, sign),
+        text: words(sign),
+        place: desk.store.place_of(sign).ok().flatten(),
     });
     Document {
         finding: finding.id,

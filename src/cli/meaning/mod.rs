@@ -10,7 +10,7 @@ mod findings;
 mod table;
 mod why;
 
-pub(super) use findings::sentence;
+pub(super) use findings::sentence_in_one;
 
 use jiff::Timestamp;
 

@@ -1,56 +1,149 @@
-//! `why ADDRESS|ACCOUNT`: the evidence for what it was taken for.
+//! `why ADDRESS|NETWORK|ACCOUNT`: the evidence for what it was taken for.
 
 use std::fmt::Write;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::account::{logins, own};
+use super::allow::is_like_address;
 use super::campaigns::for_people;
+use super::table::{self, WIDTH};
 use super::{Desk, account, print};
 use crate::campaign::{Campaign, Source};
 use crate::cli::args::{Account, Why};
-use crate::event::Network;
+use crate::cli::usage;
+use crate::event::{Network, canonical};
 use crate::exit::Status;
-use crate::report::grouped;
+use crate::report::counted;
+use crate::report::text::lines;
 use crate::store::StoreError;
 use crate::store::casebook::findings::Which;
 
-pub(super) fn run(desk: &Desk<'_>, args: &Why) -> Result<Status, StoreError> {
-    let text = args.what.to_string_lossy();
-    let Ok(address) = text.parse::<IpAddr>() else {
-        let account = Account { name: args.what.clone(), json: false };
-        return account::run(desk, &account);
+/// So many attackers of a network are shown.
+const MOST: usize = 20;
+
+/// What somebody asks about.
+enum What {
+    Address(IpAddr),
+    Network(Network),
+    Account,
+}
+
+/// What `text` is, or why it is nothing that can be told of.
+fn what(text: &str) -> Result<What, String> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(What::Address(canonical(address)));
+    }
+    let Ok(asked) = text.parse::<IpNet>() else {
+        if !is_like_address(text) {
+            return Ok(What::Account);
+        }
+        return Err(format!(
+            "an address, its network as CIDR or an account is wanted, and {} is none",
+            crate::untrusted::for_terminal(text.as_bytes())
+        ));
     };
-    let address = crate::event::canonical(address);
+    if asked.prefix_len() == asked.max_prefix_len() {
+        return Ok(What::Address(canonical(asked.addr())));
+    }
+    let network = Network::of(canonical(asked.addr()));
+    if asked.trunc().to_string() == network.cidr() {
+        return Ok(What::Network(network));
+    }
+    Err(format!(
+        "networks are told of as /24, or as /64 of IPv6, and {asked} is none: try {}",
+        network.cidr()
+    ))
+}
+
+pub(super) fn run(desk: &Desk<'_>, args: &Why) -> Result<Status, StoreError> {
+    match what(&args.what.to_string_lossy()) {
+        Err(why) => Ok(usage(&why)),
+        Ok(What::Account) => account::run(desk, &Account { name: args.what.clone(), json: false }),
+        Ok(What::Address(address)) => about_address(desk, address),
+        Ok(What::Network(network)) => about_network(desk, network),
+    }
+}
+
+fn about_address(desk: &Desk<'_>, address: IpAddr) -> Result<Status, StoreError> {
     let mut out = String::new();
-    let (visitors, own_failures) = desk.store.visitors(Network::of(address))?;
+    let network = Network::of(address);
     match desk.store.source(address)? {
         Some((campaign, source)) => attacker(desk, address, (&campaign, &source), &mut out),
-        None if own_failures.is_empty() => {
-            let _ = writeln!(out, "{address}: no failed login from it is known.\n");
+        None if desk.store.visitors(network)?.1.is_empty() => {
+            paragraph(&format!("{address}: no failed login from it is known."), &mut out);
         }
         None => {
-            let _ = writeln!(
-                out,
-                "{address}: no attacker. Its failures are users' own: they log in from there, or it is a device that \
-                 tries at a steady pace, or you vouch for it.\n"
-            );
+            let text = "no attacker. Its failures are users' own: they log in from there, or it is a \
+                device that tries at a steady pace, or you vouch for it.";
+            paragraph(&format!("{address}: {text}"), &mut out);
         }
     }
-    for finding in desk.store.findings(&Which::At(Network::of(address)), 5)? {
+    others(desk, network, &mut out)?;
+    Ok(print(&out, Status::Done))
+}
+
+fn about_network(desk: &Desk<'_>, network: Network) -> Result<Status, StoreError> {
+    let addresses: Vec<_> = match network.address() {
+        IpAddr::V4(first) => (0..=255)
+            .map(|last| IpAddr::V4(std::net::Ipv4Addr::from_bits(first.to_bits() | last)))
+            .collect(),
+        // A /64 of IPv6 is one source.
+        IpAddr::V6(_) => vec![network.address()],
+    };
+    let mut rows = Vec::new();
+    for address in addresses {
+        let Some((campaign, source)) = desk.store.source(address)? else { continue };
+        let number = campaign.number.map_or("no campaign".to_owned(), |number| {
+            format!("campaign #{number} ({})", campaign.kind().text())
+        });
+        rows.push(vec![
+            format!("  {}", if address.is_ipv4() { address.to_string() } else { network.cidr() }),
+            counted(source.failures, "failure", "failures"),
+            number,
+            format!("{} to {}", desk.moment(source.first), desk.moment(source.last)),
+        ]);
+    }
+    let mut out = String::new();
+    if rows.is_empty() {
+        paragraph(&format!("{}: no attacker in it is known.", network.cidr()), &mut out);
+    } else {
+        let count = counted(rows.len() as u64, "attacker", "attackers");
+        let _ = writeln!(out, "{}: {count}.", network.cidr());
+        let more = rows.len().saturating_sub(MOST);
+        rows.truncate(MOST);
+        out.push_str(&table::folded(&rows, 3));
+        if more > 0 {
+            let _ = writeln!(out, "  and {more} more");
+        }
+        out.push('\n');
+    }
+    others(desk, network, &mut out)?;
+    Ok(print(&out, Status::Done))
+}
+
+/// Lines of a text, and an empty one.
+fn paragraph(text: &str, out: &mut String) {
+    for line in lines(text, WIDTH) {
+        out.extend([line.as_str(), "\n"]);
+    }
+    out.push('\n');
+}
+
+/// What else is known of a network: findings, users' own failures, good logins.
+fn others(desk: &Desk<'_>, network: Network, out: &mut String) -> Result<(), StoreError> {
+    let (visitors, own_failures) = desk.store.visitors(network)?;
+    for finding in desk.store.findings(&Which::At(network), 5)? {
         let _ = writeln!(out, "Finding {}: {}", finding.id, finding.account.for_terminal());
         for line in super::findings::evidence(desk, &finding) {
             let _ = writeln!(out, "  {line}");
         }
         out.push('\n');
     }
-    own(desk, &own_failures, &mut out);
-    let _ = write!(
-        out,
-        "Good logins from {}:\n{}",
-        Network::of(address).cidr(),
-        logins(desk, &visitors)
-    );
-    Ok(print(&out, Status::Done))
+    own(desk, &own_failures, out);
+    let _ = write!(out, "Good logins from {}:\n{}", network.cidr(), logins(desk, &visitors));
+    Ok(())
 }
 
 fn attacker(
@@ -61,23 +154,22 @@ fn attacker(
 ) {
     let names: Vec<_> = source.names.iter().map(for_people).collect();
     let more = if names.len() >= crate::campaign::NAMES { ", …" } else { "" };
-    let _ = writeln!(
+    let these = if names.len() == 1 { "this name" } else { "these names" };
+    let many =
+        if source.is_heavy() { "So many are no user who mistypes, and nobody" } else { "Nobody" };
+    paragraph(
+        &format!(
+            "{address}: an attacker. {} from {} to {}, with {}{more}. {many} of {these} had logged in \
+             from its network.",
+            counted(source.failures, "failed login", "failed logins"),
+            desk.moment(source.first),
+            desk.moment(source.last),
+            names.join(", "),
+        ),
         out,
-        "{address}: an attacker. {} failed logins from {} to {}, with {}{more}",
-        grouped(source.failures),
-        desk.moment(source.first),
-        desk.moment(source.last),
-        names.join(", "),
     );
-    out.push_str(match source.names.len() {
-        _ if source.is_heavy() => {
-            "So many are no user who mistypes, and nobody of these names had logged in from its \
-             network.\n"
-        }
-        _ => "Nobody of these names had logged in from its network.\n",
-    });
     let Some(number) = campaign.number else {
-        let _ = writeln!(out, "It is part of no campaign: {}.\n", too_small(desk));
+        paragraph(&format!("It is part of no campaign: {}.", too_small(desk)), out);
         return;
     };
     let near = if campaign.is_crowd {
@@ -89,19 +181,46 @@ fn attacker(
     } else {
         "itself alone"
     };
-    let _ = writeln!(
+    paragraph(
+        &format!(
+            "It is part of campaign #{number} ({}, {}, {}): {near}.",
+            campaign.kind().text(),
+            counted(campaign.sources, "address", "addresses"),
+            campaign.tool.trim(),
+        ),
         out,
-        "It is part of campaign #{number} ({}, {} addresses, {}): {near}.\n",
-        campaign.kind().text(),
-        grouped(campaign.sources),
-        campaign.tool.trim(),
     );
 }
 
 fn too_small(desk: &Desk<'_>) -> String {
     let limits = &desk.config.thresholds;
     format!(
-        "one has {} addresses (`campaign_sources`) or {} failures (`campaign_failures`) at least",
-        limits.campaign_sources, limits.campaign_failures
+        "one has {} (`campaign_sources`) or {} (`campaign_failures`) at least",
+        counted(limits.campaign_sources, "address", "addresses"),
+        counted(limits.campaign_failures, "failure", "failures")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_its_network_or_an_account_is_asked_about() {
+        let is = |text: &str| match what(text) {
+            Ok(What::Address(address)) => address.to_string(),
+            Ok(What::Network(network)) => network.cidr(),
+            Ok(What::Account) => "account".to_owned(),
+            Err(why) => why,
+        };
+        assert_eq!(is("::ffff:203.0.113.7"), "203.0.113.7");
+        assert_eq!(is("203.0.113.7/32"), "203.0.113.7");
+        assert_eq!(is("203.0.113.7/24"), "203.0.113.0/24");
+        assert_eq!(is("2001:db8::1/64"), "2001:db8::/64");
+        assert_eq!(is("alice@example.org"), "account");
+        assert_eq!(is("a/b"), "account");
+        assert!(is("203.0.113.0/25").ends_with("try 203.0.113.0/24"), "{}", is("203.0.113.0/25"));
+        assert!(is("203.0.0.0/16").contains("as /24"), "{}", is("203.0.0.0/16"));
+        assert!(is("203.0.113.0/33").contains("as CIDR"), "{}", is("203.0.113.0/33"));
+    }
 }

@@ -56,7 +56,8 @@ pub(super) fn mail(host: &Host, config: &Config, composed: &Composed) -> anyhow:
     let dropped = store.put_in_outbox(&about, &to, &letter.to_bytes(), (host.now)())?;
     for day in dropped {
         log::error!(
-            "The report for {day} was never taken, and is dropped: too many wait, or for too long"
+            "The {} was never taken, and is dropped: too many wait, or for too long",
+            named(&day)
         );
     }
     send_all(&mut store, host, config)
@@ -95,6 +96,14 @@ fn send_all(store: &mut Store, host: &Host, config: &Config) -> anyhow::Result<(
         }
     }
     trouble.map_or(Ok(()), Err)
+}
+
+/// What waits, for people: alerts are kept with the reports, each as `finding` and its number.
+fn named(about: &str) -> String {
+    match about.strip_prefix("finding ") {
+        Some(number) => format!("alert about finding {number}"),
+        None => format!("report for {about}"),
+    }
 }
 
 /// Why a report was not sent.
@@ -149,8 +158,8 @@ fn send_one(
             store.keep_in_outbox(report.id, (&report.recipients, report.taken), &text)?;
             let for_good = matches!(error, SendError::Refused { .. });
             let kept = if for_good { "; it is kept, and tried again by the next run" } else { "" };
-            let error =
-                anyhow::anyhow!("The report for {} was not sent: {text}{kept}{hint}", report.day);
+            let name = named(&report.day);
+            let error = anyhow::anyhow!("The {name} was not sent: {text}{kept}{hint}");
             return Err(Failed { for_good, error });
         }
     };
@@ -170,6 +179,6 @@ fn send_one(
     let refused: Vec<_> = refused.into_iter().flatten().collect();
     store.keep_in_outbox(report.id, (&left, true), &refused.join("; "))?;
     Ok((!refused.is_empty()).then(|| {
-        anyhow::anyhow!("The report for {} did not reach all: {}", report.day, refused.join("; "))
+        anyhow::anyhow!("The {} did not reach all: {}", named(&report.day), refused.join("; "))
     }))
 }

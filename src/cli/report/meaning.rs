@@ -9,6 +9,7 @@ use crate::figures::{Figures, hides_clients};
 use crate::finding::{Finding, Severity, severity};
 use crate::host::Host;
 use crate::meaning::{Meaning, Verdict};
+use crate::report::counted;
 use crate::report::{grouped, rhythm};
 use crate::store::casebook::findings::Which;
 use crate::store::day_meaning::Judged;
@@ -87,9 +88,9 @@ fn make(
     let campaigns = campaigns.map(|it| campaign(store, host, it, end));
     let mut campaigns = campaigns.collect::<Result<Vec<_>, _>>()?;
     if judged.campaigns.len() > MOST {
-        let more = judged.campaigns.len() - MOST;
-        campaigns
-            .push(format!("And {more} more campaigns: `maillogsentinel campaigns` lists them."));
+        let more = (judged.campaigns.len() - MOST) as u64;
+        let more = counted(more, "more campaign", "more campaigns");
+        campaigns.push(format!("And {more}: `maillogsentinel campaigns` lists all."));
     }
     let mut own_users = Vec::new();
     for own in own.iter().take(MOST) {
@@ -111,7 +112,7 @@ fn verdict(
     (findings, open): (&[Finding], &[Finding]),
     history: i64,
 ) -> (Verdict, Vec<String>) {
-    let name = |it: &Finding| it.account.for_terminal().into_owned();
+    let name = |it: &Finding| without_quotes(&it.account);
     let of = |severity: Severity| {
         let all = findings.iter().filter(move |it| it.severity == severity);
         all.map(name).collect::<Vec<_>>()
@@ -130,7 +131,7 @@ fn verdict(
         let accounts: Vec<_> = open.iter().map(name).collect();
         let to_do = format!(
             "To do: finding {} of {} is still open. Lock {} if you have not; `maillogsentinel findings` \
-             tells the commands, and `findings ack {}` that it is done.",
+             tells the commands, and `maillogsentinel findings ack {}` closes it.",
             first.id,
             day(host, first.time),
             listed(&accounts),
@@ -172,7 +173,7 @@ fn nothing_urgent(store: &Store, judged: &Judged) -> Result<String, StoreError> 
     let mut existing = Vec::new();
     for (campaign, ..) in judged.campaigns.iter().take(MOST) {
         for attack in store.names_of(campaign.id, 20)? {
-            let name = attack.name.for_terminal().into_owned();
+            let name = without_quotes(&attack.name);
             if !existing.contains(&name) && store.has_logged_in(&attack.name)? {
                 existing.push(name);
             }
@@ -200,12 +201,11 @@ fn campaign(
     let more = if more > 0 { format!(" and {} more", grouped(more)) } else { String::new() };
     let state = if campaign.is_running(end) { ", still running" } else { "" };
     Ok(format!(
-        "Campaign #{} ({}): {} of them from {} {}, on {}{more}; since {}{state}.",
+        "Campaign #{} ({}): {} of them from {}, on {}{more}; since {}{state}.",
         campaign.number.unwrap_or_default(),
         campaign.kind().text(),
         grouped(*failures),
-        grouped(*sources),
-        if *sources == 1 { "address" } else { "addresses" },
+        counted(*sources, "address", "addresses"),
         names.join(", "),
         day(host, campaign.first),
     ))
@@ -216,22 +216,24 @@ fn own_user(host: &Host, own: &Own, failures: u64) -> String {
     format!(
         "Your user {} cannot log in (no attack): {} that day from {}{often}, since {}.",
         shown(&own.user),
-        counted(failures),
+        counted(failures, "failure", "failures"),
         own.network.cidr(),
         day(host, own.first),
     )
-}
-
-fn counted(failures: u64) -> String {
-    format!("{} {}", grouped(failures), if failures == 1 { "failure" } else { "failures" })
 }
 
 fn shown(name: &Untrusted) -> String {
     match name.as_bytes() {
         crate::user_name::UNKNOWN => "unknown names".to_owned(),
         b"" => "\"\"".to_owned(),
-        _ => name.for_terminal().into_owned(),
+        _ => without_quotes(name),
     }
+}
+
+/// A name for a sentence. What stands between backticks is shown as a command of ours, and a stranger
+/// is not to make one.
+fn without_quotes(name: &Untrusted) -> String {
+    name.for_terminal().replace('`', "\\x60")
 }
 
 fn day(host: &Host, second: i64) -> String {

@@ -17,6 +17,9 @@ const MOST_TOLD: [usize; 2] = [320, 120];
 const MOST_BYTES: usize = 720;
 /// Letters carry at most so many marks: more of them pile up over the lines above.
 const MOST_MARKS: usize = 3;
+/// What stands before a command.
+const CODE: &str = "<code style=\"font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;\
+    font-size:0.92em;\">";
 
 /// A text in the page; shows its `title` if there is more than can be seen.
 #[derive(Clone, Debug)]
@@ -39,6 +42,13 @@ impl Value {
     /// Text that is shown whole: a sentence.
     pub(super) fn whole(text: &str) -> Self {
         Self::plain(text, usize::MAX)
+    }
+
+    /// A sentence of ours, whole: what stands between backticks is a command or a key, and looks like one.
+    /// No such value fits an attribute.
+    pub(super) fn sentence(text: &str) -> Self {
+        let value = Self::whole(text);
+        Self { shown: with_code(&value.shown), ..value }
     }
 
     /// As the value of an attribute: without markup of its own.
@@ -66,6 +76,19 @@ impl fmt::Display for Value {
             None => write!(f, "<bdi>{}</bdi>", self.shown),
         }
     }
+}
+
+/// Marks up what stands between backticks in a text that is escaped already: escaping leaves them.
+fn with_code(escaped: &str) -> String {
+    let mut out = String::with_capacity(escaped.len());
+    let mut rest = escaped;
+    while let Some((before, after)) = rest.split_once('`')
+        && let Some((code, after)) = after.split_once('`')
+    {
+        out.extend([before, CODE, code, "</code>"]);
+        rest = after;
+    }
+    out + rest
 }
 
 /// Both parts have passed `for_html`.
@@ -135,6 +158,14 @@ mod tests {
         let shown = value.to_string();
         assert!(shown.contains(">&lt;scr…ipt&gt;</bdi>"), "{shown}");
         assert!(!shown.contains("<script"), "{shown}");
+    }
+
+    #[test]
+    fn a_command_is_marked_up_and_still_escaped() {
+        let shown = Value::sentence("`ack <1>` closes `it, or not").to_string();
+        assert_eq!(shown, format!("<bdi>{CODE}ack &lt;1&gt;</code> closes `it, or not</bdi>"));
+        let hostile = Value::sentence("`<script>`\"").to_string();
+        assert!(hostile.contains("&lt;script&gt;</code>&quot;</bdi>"), "{hostile}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use askama::Template;
 use jiff::tz::TimeZone;
 
 use crate::figures::{Attempts, Figures};
+use crate::meaning::Verdict;
 use crate::report::charts::{Chart, Topic, WIDTH};
 use crate::report::html::Images;
 use crate::report::html::value::Value;
@@ -32,6 +33,8 @@ pub(super) struct View<'a> {
     pub(super) whose: Value,
     pub(super) servers: Vec<Server>,
     pub(super) verdict: Option<Value>,
+    /// Whether the verdict is that an account is stolen.
+    pub(super) is_alarm: bool,
     pub(super) sentences: Vec<Value>,
     /// `today` or `on 2026-11-22`.
     pub(super) when: String,
@@ -121,7 +124,8 @@ impl<'a> View<'a> {
         let figures = &report.figures;
         let when = if report.is_today { "today".to_owned() } else { format!("on {}", report.day) };
         let of_machine = report.scope == Scope::Machine;
-        let mut sentences = summary.iter().map(|sentence| Value::whole(sentence));
+        let meaning = report.meaning.as_ref();
+        let mut sentences = summary.iter().map(|sentence| Value::sentence(sentence));
         Self {
             day: DAY,
             night: NIGHT,
@@ -132,6 +136,7 @@ impl<'a> View<'a> {
             whose: Value::plain(&report.servers(), 2 * FULL),
             servers: figures.servers.iter().map(Server::new).collect(),
             verdict: sentences.next(),
+            is_alarm: meaning.is_some_and(|it| matches!(it.verdict, Verdict::Stolen { .. })),
             sentences: sentences.collect(),
             when,
             counts: [
@@ -148,7 +153,7 @@ impl<'a> View<'a> {
             reverse_dns: ReverseDns::new(figures.reverse_dns),
             coverage: if of_machine { coverage(report) } else { Vec::new() },
             csv: if of_machine { csv(report) } else { Vec::new() },
-            attachment: Value::whole(&attachment(report)),
+            attachment: Value::sentence(&attachment(report)),
             documentation: DOCUMENTATION,
             data: DATA,
         }
@@ -201,14 +206,17 @@ fn name(text: Option<&Untrusted>, room: usize) -> Value {
 }
 
 fn imported(figures: &Figures) -> Option<String> {
-    let which = match figures.imported {
+    let (which, may_be) = match figures.imported {
         0 => return None,
-        all if all == figures.total => "All of these".to_owned(),
-        some => format!("{} of these", grouped(some)),
+        1 => ("1 of these was".to_owned(), "it may be a successful login"),
+        all if all == figures.total => {
+            ("All of these were".to_owned(), "some may be successful logins")
+        }
+        some => (format!("{} of these were", grouped(some)), "some may be successful logins"),
     };
     Some(format!(
-        "{which} were taken over from the CSV of the former program, which did not tell failed \
-         logins from successful ones: some may be successful logins."
+        "{which} taken over from the CSV of the former program, which did not tell failed logins \
+         from successful ones: {may_be}."
     ))
 }
 

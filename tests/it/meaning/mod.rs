@@ -1,13 +1,14 @@
 //! What it means: who got in, who attacks, who merely forgot his password, and what is said of it where.
 
+mod alerts;
+mod telling;
+mod users;
+
 use std::fs;
-use std::io::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 
-use crate::http;
 use crate::sentinel::{Ran, Sentinel, failure};
 
 /// The time so many minutes ago, as a log has it.
@@ -85,57 +86,6 @@ fn a_guessed_password_is_found_told_everywhere_and_acknowledged() {
     let all = json(&sentinel, &["findings", "--all", "--json"], 0);
     assert_eq!(all[0]["comment"], "was me");
     Ran::of(&mut sentinel.command(&["findings", "ack", "1"])).exits(1);
-}
-
-#[test]
-fn an_alert_leaves_once_by_each_way_and_is_tried_until_it_does() {
-    let calls = std::sync::Arc::new(AtomicUsize::new(0));
-    let seen = calls.clone();
-    let server = http::Server::new(move |_, stream| {
-        // The first time it is out of order.
-        let status = if seen.fetch_add(1, Ordering::SeqCst) == 0 { "503 No" } else { "200 OK" };
-        let _ =
-            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    });
-    let sentinel = Sentinel::default()
-        .file("country.csv", COUNTRIES)
-        .file("mail.log", guessed())
-        .set(format!("alert.webhook={}", server.url("/secret-token")));
-    let taken = sentinel.path("taken");
-    let sentinel = sentinel
-        .file("take", format!("#!/bin/sh\ncat >> {}\n", taken.display()))
-        .set("alert.mail=false");
-    let program = sentinel.path("take");
-    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let sentinel = sentinel.set(format!("alert.command={}", program.display()));
-    let ran = sentinel.run().exits(1);
-    assert!(ran.stderr.contains("did not leave by webhook: the server says 503"), "{}", ran.stderr);
-    assert!(!ran.stderr.contains("secret-token"), "{}", ran.stderr);
-    sentinel.run().exits(0);
-    sentinel.run().exits(0);
-    assert_eq!(calls.load(Ordering::SeqCst), 2, "tried again once, and then never");
-    let requests = server.requests();
-    assert_eq!(requests[0].header("idempotency-key"), requests[1].header("idempotency-key"));
-    let given = fs::read_to_string(&taken).unwrap();
-    assert_eq!(given.lines().count(), 1, "{given}");
-    let alert: Value = serde_json::from_str(&given).unwrap();
-    assert_eq!((&alert["account"], &alert["severity"]), (&"alice".into(), &"high".into()));
-}
-
-#[test]
-fn what_happened_long_ago_is_no_alert() {
-    let sentinel = Sentinel::default().file("country.csv", COUNTRIES);
-    let mut log = Vec::new();
-    for day in (30..=40).rev() {
-        log.extend(success(&ago(day * DAY), "198.18.7.5", "alice"));
-    }
-    for minute in 0..41 {
-        log.extend(failure(&ago(29 * DAY - minute), "203.0.113.77", "alice"));
-    }
-    log.extend(success(&ago(28 * DAY), "203.0.113.77", "alice"));
-    let sentinel = sentinel.file("mail.log", log).set("alert.command=/bin/false");
-    sentinel.run().exits(0);
-    Ran::of(&mut sentinel.command(&["findings"])).exits(1);
 }
 
 #[test]
@@ -234,106 +184,6 @@ fn a_stolen_account_is_not_over_before_somebody_says_so() {
 }
 
 #[test]
-fn a_patient_guesser_from_everywhere_is_no_telephone() {
-    let mut log = success(&ago(4 * DAY), "198.18.7.5", "alice");
-    let mut lines: Vec<_> =
-        (0..100).flat_map(|bot| (0..7).map(move |at| (bot, 2 * DAY - bot * 15 - at * 2))).collect();
-    lines.sort_by_key(|(_, back)| -*back);
-    for (bot, back) in lines {
-        log.extend(failure(&ago(back), &format!("203.0.{bot}.9"), "alice"));
-    }
-    let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
-    sentinel.run().exits(0);
-    let campaigns = json(&sentinel, &["campaigns", "--json"], 0);
-    let failures: i64 =
-        campaigns.as_array().unwrap().iter().map(|it| it["failures"].as_i64().unwrap()).sum();
-    assert!(failures > 500, "{campaigns:#}");
-}
-
-#[test]
-fn what_is_vouched_for_is_what_was_meant() {
-    let sentinel = Sentinel::default().file("mail.log", failure(&ago(99), "192.0.2.1", "x"));
-    sentinel.run().exits(0);
-    for wrong in
-        ["203.0.113.300", "203.0.113.0/99", "0.0.0.0/0", "10.1", "10.1.1.1-10.1.1.5", "/24"]
-    {
-        Ran::of(&mut sentinel.command(&["allow", "add", wrong])).exits(2);
-    }
-    for what in ["Dave@Example.org", "::ffff:203.0.113.0/120"] {
-        Ran::of(&mut sentinel.command(&["allow", "add", what])).exits(0);
-    }
-    let list = Ran::of(&mut sentinel.command(&["allow"])).exits(0).stdout;
-    assert!(list.contains("dave@example.org") && list.contains("203.0.113.0/24"), "{list}");
-    Ran::of(&mut sentinel.command(&["allow", "remove", "dave@EXAMPLE.org"])).exits(0);
-}
-
-#[test]
-fn a_forgotten_telephone_is_no_attacker() {
-    let mut log = Vec::new();
-    for day in (3..=10).rev() {
-        log.extend(success(&ago(day * DAY), "198.18.7.5", "carol@example.org"));
-    }
-    for at in 0..100 {
-        log.extend(failure(&ago(1500 - at * 15), "198.18.7.5", "carol@example.org"));
-    }
-    let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
-    sentinel.run().exits(0);
-    assert_eq!(json(&sentinel, &["campaigns", "--json"], 0), Value::Array(Vec::new()));
-    let why = Ran::of(&mut sentinel.command(&["why", "198.18.7.5"])).exits(0).stdout;
-    assert!(why.contains("no attacker") && why.contains("every 15 min"), "{why}");
-    let day = ago(30).get(..10).unwrap().to_owned();
-    let report = ["--report", "--date", &day, "-q", "--output", "-"];
-    let text = Ran::of(&mut sentinel.command(&report)).exits(0).stdout;
-    let today = format!("SELECT count(*) FROM failure WHERE date(time, 'unixepoch') = '{day}'");
-    let expected = format!(
-        "Your user carol@example.org cannot log in (no attack): {} failures that day",
-        sentinel.ask_store(&today)
-    );
-    assert!(text.contains("NOBODY GOT IN.") && text.contains(&expected), "{text}");
-}
-
-#[test]
-fn who_is_vouched_for_is_no_attacker_until_that_ends() {
-    let sentinel = Sentinel::default().file("mail.log", failure(&ago(99), "192.0.2.1", "x"));
-    sentinel.run().exits(0);
-    let add = ["allow", "add", "203.0.113.5", "--until", "2999-01-01", "--comment", "scanner"];
-    Ran::of(&mut sentinel.command(&add)).exits(0);
-    let list = Ran::of(&mut sentinel.command(&["allow"])).exits(0).stdout;
-    assert!(list.contains("203.0.113.5/32") && list.contains("scanner"), "{list}");
-    let log: Vec<u8> = (0..50)
-        .flat_map(|at| failure(&ago(90 - at), "203.0.113.5", &format!("name{at}")))
-        .collect();
-    sentinel.append("mail.log", log);
-    sentinel.run().exits(0);
-    assert_eq!(json(&sentinel, &["campaigns", "--json"], 0), Value::Array(Vec::new()));
-    Ran::of(&mut sentinel.command(&["allow", "remove", "203.0.113.5"])).exits(0);
-    Ran::of(&mut sentinel.command(&["allow", "remove", "203.0.113.5"])).exits(1);
-    Ran::of(&mut sentinel.command(&["allow", "add", "x", "--until", "2001-01-01"])).exits(2);
-    Ran::of(&mut sentinel.command(&["allow", "add", "x", "--until", "soon"])).exits(2);
-}
-
-#[test]
-fn hostile_names_are_shown_as_text_wherever_they_are_told() {
-    let hostile = "\u{1b}]0;x\u{7}<script>alert(1)</script>";
-    let log: Vec<u8> =
-        (0..20).flat_map(|at| failure(&ago(40 - at), "203.0.113.5", hostile)).collect();
-    let sentinel = Sentinel::default().file("mail.log", log);
-    sentinel.run().exits(0);
-    for arguments in [
-        &["campaigns"][..],
-        &["campaigns", "1"],
-        &["campaigns", "--json"],
-        &["account", hostile],
-        &["accounts", "--attacked"],
-        &["why", "203.0.113.5"],
-        &["why", hostile],
-    ] {
-        let ran = Ran::of(&mut sentinel.command(arguments)).exits(0);
-        assert!(!ran.stdout.contains(['\u{1b}', '\u{7}']), "{arguments:?}: {}", ran.stdout);
-    }
-}
-
-#[test]
 fn what_is_old_is_forgotten_or_names_nobody() {
     let mut log = failure(&ago(400 * DAY), "203.0.113.5", "forgotten");
     log.extend(failure(&ago(60 * DAY), "203.0.113.6", "hashed"));
@@ -385,56 +235,4 @@ fn what_fails_after_all_was_forgotten_is_in_the_csv() {
     sentinel.append("mail.log", failure(&ago(5), "203.0.113.6", "fresh"));
     sentinel.run().exits(0);
     assert_eq!(sentinel.who(), ["203.0.113.5 forgotten", "203.0.113.6 fresh"]);
-}
-
-#[test]
-fn the_commands_say_what_is_missing() {
-    let sentinel = Sentinel::default();
-    let ran = Ran::of(&mut sentinel.command(&["campaigns"])).exits(1);
-    assert!(ran.stderr.contains("nothing was recorded yet"), "{}", ran.stderr);
-    let sentinel = sentinel.file("mail.log", success(&ago(5), "198.18.7.5", "bob"));
-    sentinel.run().exits(0);
-    let ran = Ran::of(&mut sentinel.command(&["account", "nobody"])).exits(0);
-    assert!(ran.stdout.contains("it is not known whether it exists"), "{}", ran.stdout);
-    let sentinel = sentinel.file("users", "ann:x\n# comment\nbob@example.org OK\n");
-    let lists = format!("accounts.lists={}", sentinel.path("users").display());
-    let sentinel = sentinel.set(lists);
-    let told = |name| Ran::of(&mut sentinel.command(&["account", name])).exits(0).stdout;
-    assert!(told("ann").contains("ann: exists"), "{}", told("ann"));
-    assert!(told("eve").contains("eve: does not exist here"), "{}", told("eve"));
-}
-
-#[test]
-fn who_follows_the_log_is_alerted_while_it_does() {
-    let mut log = guessed();
-    let end = success(&ago(60), "203.0.113.77", "alice");
-    log.truncate(log.len() - end.len());
-    let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
-    let taken = sentinel.path("taken");
-    let sentinel = sentinel.file("take", format!("#!/bin/sh\ncat >> {}\n", taken.display()));
-    let program = sentinel.path("take");
-    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let sentinel = sentinel.set(format!("alert.command={}", program.display()));
-    let _follower = Killed(sentinel.command(&["--follow", "-q"]).spawn().unwrap());
-    let eventually = |what: &str, is: &dyn Fn() -> bool| {
-        let begin = std::time::Instant::now();
-        while !is() {
-            assert!(begin.elapsed().as_secs() < 60, "{what}");
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-    };
-    eventually("it follows", &|| sentinel.path("work/maillogsentinel.csv").exists());
-    assert!(!taken.exists());
-    sentinel.append("mail.log", success(&ago(0), "203.0.113.77", "alice"));
-    eventually("the alert", &|| fs::read_to_string(&taken).is_ok_and(|text| text.ends_with('\n')));
-}
-
-/// A process that ends with its test, however that ends.
-struct Killed(std::process::Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

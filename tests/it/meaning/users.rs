@@ -1,0 +1,104 @@
+//! Users who cannot log in, those who are vouched for, and who only looks like one of them.
+
+use serde_json::Value;
+
+use super::{COUNTRIES, DAY, ago, json, success};
+use crate::sentinel::{Ran, Sentinel, failure};
+
+#[test]
+fn a_patient_guesser_from_everywhere_is_no_telephone() {
+    let mut log = success(&ago(4 * DAY), "198.18.7.5", "alice");
+    let mut lines: Vec<_> =
+        (0..100).flat_map(|bot| (0..7).map(move |at| (bot, 2 * DAY - bot * 15 - at * 2))).collect();
+    lines.sort_by_key(|(_, back)| -*back);
+    for (bot, back) in lines {
+        log.extend(failure(&ago(back), &format!("203.0.{bot}.9"), "alice"));
+    }
+    let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
+    sentinel.run().exits(0);
+    let campaigns = json(&sentinel, &["campaigns", "--json"], 0);
+    let failures: i64 =
+        campaigns.as_array().unwrap().iter().map(|it| it["failures"].as_i64().unwrap()).sum();
+    assert!(failures > 500, "{campaigns:#}");
+}
+
+#[test]
+fn a_steady_pace_alone_makes_no_telephones_of_hundreds() {
+    // Each address has a name of its own, and tries it every ten minutes.
+    let mut lines: Vec<_> =
+        (0..600).flat_map(|bot| (0..9).map(move |at| (bot, 3 * DAY - bot - at * 10))).collect();
+    lines.sort_by_key(|(_, back)| -*back);
+    let mut log = success(&ago(4 * DAY), "198.18.7.5", "alice");
+    for (bot, back) in lines {
+        let address = format!("203.{}.{}.9", bot / 250, bot % 250);
+        log.extend(failure(&ago(back), &address, &format!("user{bot}")));
+    }
+    let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
+    sentinel.run().exits(0);
+    let campaigns = json(&sentinel, &["campaigns", "--json"], 0);
+    let failures: i64 =
+        campaigns.as_array().unwrap().iter().map(|it| it["failures"].as_i64().unwrap()).sum();
+    assert!(failures > 600 * 9 * 3 / 4, "{campaigns:#}");
+}
+
+#[test]
+fn what_is_vouched_for_is_what_was_meant() {
+    let sentinel = Sentinel::default().file("mail.log", failure(&ago(99), "192.0.2.1", "x"));
+    sentinel.run().exits(0);
+    for wrong in
+        ["203.0.113.300", "203.0.113.0/99", "0.0.0.0/0", "10.1", "10.1.1.1-10.1.1.5", "/24"]
+    {
+        Ran::of(&mut sentinel.command(&["allow", "add", wrong])).exits(2);
+    }
+    for what in ["Dave@Example.org", "::ffff:203.0.113.0/120"] {
+        Ran::of(&mut sentinel.command(&["allow", "add", what])).exits(0);
+    }
+    let list = Ran::of(&mut sentinel.command(&["allow"])).exits(0).stdout;
+    assert!(list.contains("dave@example.org") && list.contains("203.0.113.0/24"), "{list}");
+    Ran::of(&mut sentinel.command(&["allow", "remove", "dave@EXAMPLE.org"])).exits(0);
+}
+
+#[test]
+fn a_forgotten_telephone_is_no_attacker() {
+    let mut log = Vec::new();
+    for day in (3..=10).rev() {
+        log.extend(success(&ago(day * DAY), "198.18.7.5", "carol@example.org"));
+    }
+    for at in 0..100 {
+        log.extend(failure(&ago(1500 - at * 15), "198.18.7.5", "carol@example.org"));
+    }
+    let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
+    sentinel.run().exits(0);
+    assert_eq!(json(&sentinel, &["campaigns", "--json"], 0), Value::Array(Vec::new()));
+    let why = Ran::of(&mut sentinel.command(&["why", "198.18.7.5"])).exits(0).stdout;
+    assert!(why.contains("no attacker") && why.contains("every 15 min"), "{why}");
+    let day = ago(30).get(..10).unwrap().to_owned();
+    let report = ["--report", "--date", &day, "-q", "--output", "-"];
+    let text = Ran::of(&mut sentinel.command(&report)).exits(0).stdout;
+    let today = format!("SELECT count(*) FROM failure WHERE date(time, 'unixepoch') = '{day}'");
+    let expected = format!(
+        "Your user carol@example.org cannot log in (no attack): {} failures that day",
+        sentinel.ask_store(&today)
+    );
+    assert!(text.contains("NOBODY GOT IN.") && text.contains(&expected), "{text}");
+}
+
+#[test]
+fn who_is_vouched_for_is_no_attacker_until_that_ends() {
+    let sentinel = Sentinel::default().file("mail.log", failure(&ago(99), "192.0.2.1", "x"));
+    sentinel.run().exits(0);
+    let add = ["allow", "add", "203.0.113.5", "--until", "2999-01-01", "--comment", "scanner"];
+    Ran::of(&mut sentinel.command(&add)).exits(0);
+    let list = Ran::of(&mut sentinel.command(&["allow"])).exits(0).stdout;
+    assert!(list.contains("203.0.113.5/32") && list.contains("scanner"), "{list}");
+    let log: Vec<u8> = (0..50)
+        .flat_map(|at| failure(&ago(90 - at), "203.0.113.5", &format!("name{at}")))
+        .collect();
+    sentinel.append("mail.log", log);
+    sentinel.run().exits(0);
+    assert_eq!(json(&sentinel, &["campaigns", "--json"], 0), Value::Array(Vec::new()));
+    Ran::of(&mut sentinel.command(&["allow", "remove", "203.0.113.5"])).exits(0);
+    Ran::of(&mut sentinel.command(&["allow", "remove", "203.0.113.5"])).exits(1);
+    Ran::of(&mut sentinel.command(&["allow", "add", "x", "--until", "2001-01-01"])).exits(2);
+    Ran::of(&mut sentinel.command(&["allow", "add", "x", "--until", "soon"])).exits(2);
+}
