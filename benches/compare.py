@@ -221,12 +221,15 @@ class Benchmark:
             taken.append(judging.milliseconds(folder / "working" / "maillogsentinel.log"))
 
         later = dataclasses.replace(first, prepare=lambda: judging.copied(kept, folder), check=check)
-        [ours] = self.stopwatch.in_turn([later], self.rounds)
+        plain = dataclasses.replace(first, prepare=lambda: judging.without(kept, folder), check=expect_status)
+        theirs, ours = self.stopwatch.in_turn([plain, later], self.rounds)
         what = f"the next {judging.HOURLY:,}"
-        yield Row("judge", what, milliseconds(ours), "", ours.median() * 1e3, "")
+        more = (ours.median() - theirs.median()) * 1e3
+        yield Row("judge", f"{what}, beside a run that judges nothing", milliseconds(ours), milliseconds(theirs), more,
+                  f"{more:.0f} ms more", 100)
         taken = sorted(taken[-self.rounds:])
         median = taken[len(taken) // 2]
-        yield Row("judge", f"{what}: judging", f"{median} ms ({taken[0]}-{taken[-1]})", "", median, "", 100)
+        yield Row("judge", f"{what}: judging alone", f"{median} ms ({taken[0]}-{taken[-1]})", "", median, "")
         yield memory("judge", what, ours, 100)
         account, address = judging.asked(folder / "state" / "maillogsentinel.db")
         for words in [["campaigns"], ["campaigns", "1"], ["account", account], ["findings"],

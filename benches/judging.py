@@ -109,6 +109,19 @@ def copied(source, target):
     """Makes `target` what `source` is."""
     shutil.rmtree(target, ignore_errors=True)
     subprocess.run(["cp", "-r", "--reflink=auto", source, target], check=True)
+    # Or the program's first fsync would wait for gigabytes of the copy.
+    subprocess.run(["sync"], check=True)
+
+
+def without(source, target):
+    """A copy of `source` in which everything counts as judged, and whatever comes does too."""
+    copied(source, target)
+    base = sqlite3.connect(target / "state" / "maillogsentinel.db", isolation_level=None)
+    base.execute("UPDATE judgement SET last_failure = 1 << 60")
+    for event in ["INSERT", "UPDATE OF count"]:
+        base.execute(f"CREATE TRIGGER judged_{event[0]} AFTER {event} ON login BEGIN UPDATE login SET judged = count WHERE "
+                     "account = NEW.account AND network = NEW.network AND day = NEW.day AND service = NEW.service; END")
+    base.close()
 
 
 def milliseconds(log_file):

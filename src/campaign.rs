@@ -51,6 +51,9 @@ pub fn neighbourhood_of(address: IpAddr) -> IpAddr {
     }
 }
 
+/// No campaign rests longer than that, and goes on.
+pub const PATIENCE: i64 = 10 * 86_400;
+
 /// The first and the last address of the neighbourhood of one.
 pub fn neighbours_of(address: IpAddr) -> (IpAddr, IpAddr) {
     match (neighbourhood_of(address), address) {
@@ -274,7 +277,7 @@ impl Campaign {
         let patience = if self.is_crowd {
             (self.gap() * 10).clamp(3600, 12 * 3600)
         } else {
-            (self.gap() * 30).clamp(2 * 86_400, 10 * 86_400)
+            (self.gap() * 30).clamp(2 * 86_400, PATIENCE)
         };
         time - self.last <= patience
     }

@@ -24,6 +24,11 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// Where the webhook's URL is kept, which is a secret.
+    pub fn webhook_secret(&self) -> &Secret {
+        &self.webhook
+    }
+
     /// Whether a webhook is configured.
     pub fn has_webhook(&self) -> bool {
         self.has_webhook

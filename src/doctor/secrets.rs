@@ -17,7 +17,9 @@ const STICKY: u32 = 0o1000;
 pub(super) fn check(scene: &Scene, told: &Told) {
     let config = &scene.config;
     let mut wrong = configuration(scene, told);
-    for secret in [&config.report.smtp.password, &config.database.password] {
+    for secret in
+        [&config.report.smtp.password, &config.database.password, config.alert.webhook_secret()]
+    {
         wrong += password(secret, told);
     }
     let paths = &config.paths;

@@ -15,7 +15,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-use crate::campaign::{Campaign, Tried};
+use crate::campaign::{Campaign, PATIENCE, Tried};
 use crate::origin::{AutonomousSystem, Country};
 use crate::store::allowed::AllowList;
 use crate::store::casebook::{Casebook, News, Room};
@@ -129,7 +129,7 @@ impl<'s> Judge<'s> {
             strangers: None,
         };
         let latest = judge.book.latest_campaign()?;
-        for campaign in judge.book.active_campaigns(latest - group::LONGEST, latest - group::DAY)? {
+        for campaign in judge.book.active_campaigns(latest - PATIENCE, latest - group::DAY)? {
             if campaign.may_go_on(latest) {
                 judge.remember(&campaign);
             }

@@ -122,6 +122,6 @@ fn no_file_takes_more_time_than_its_size_explains() {
         let path = folder.file("x.csv", content);
         let start = Instant::now();
         let _ = check(&path, Kind::Networks);
-        assert!(start.elapsed().as_secs() < 5, "file {at} took {:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 20, "file {at} took {:?}", start.elapsed());
     }
 }

@@ -90,9 +90,9 @@ fn an_import_that_waits_for_a_lock_ends_at_once_when_it_is_told_to() {
     let cases = [
         (
             Target::postgres(),
-            "BEGIN; LOCK TABLE maillogsentinel_imports; SELECT pg_sleep(6); COMMIT",
+            "BEGIN; LOCK TABLE maillogsentinel_imports; SELECT pg_sleep(14); COMMIT",
         ),
-        (Target::mariadb(), "LOCK TABLES maillogsentinel_imports WRITE; DO SLEEP(6)"),
+        (Target::mariadb(), "LOCK TABLES maillogsentinel_imports WRITE; DO SLEEP(14)"),
     ];
     for (target, lock) in cases {
         let scene = sentinel(&target);
@@ -102,17 +102,18 @@ fn an_import_that_waits_for_a_lock_ends_at_once_when_it_is_told_to() {
         add_rows(&scene, "mx1", 3..6);
         export(&scene).exits(0);
         thread::scope(|scope| {
+            // Long enough for a busy machine to begin, and to tell an end at once from the lock's.
             scope.spawn(|| target.execute(lock));
-            thread::sleep(Duration::from_secs(1));
+            thread::sleep(Duration::from_secs(4));
             let mut command = scene.command(&["--sql-import"]);
             let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            thread::sleep(Duration::from_secs(1));
+            thread::sleep(Duration::from_secs(2));
             assert_eq!(child.try_wait().unwrap(), None, "it does not wait");
             let told = Instant::now();
             kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
             let status = child.wait().unwrap();
             assert_eq!(status.signal(), Some(Signal::TERM.as_raw()));
-            assert!(told.elapsed() < Duration::from_secs(1), "{:?}", told.elapsed());
+            assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
         });
         import(&scene).exits(0);
         assert_eq!(crate::scene::wrong(&target, "mx1", 6), None);

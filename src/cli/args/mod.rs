@@ -258,7 +258,7 @@ pub struct IpInfo {
                         only what is wrong is told. As root, it checks as the user whose runs they are."
 )]
 pub struct Doctor {
-    /// Send a test message to those who get the report
+    /// Send a test message to those who get the report, and a test alert by each other way
     #[arg(long)]
     pub send_test: bool,
     /// Print JSON: an array of objects with `level` (ok, unknown, warning, error), `about`, `what`

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Names of accounts, as far as they could be found out.
 pub(super) struct Existing {
     names: HashSet<Untrusted>,
-    /// Whether a list was read whole, so that who is not in it does not exist.
+    /// Whether all lists were read, so that who is in none does not exist.
     is_complete: bool,
 }
 
@@ -25,9 +25,8 @@ impl Existing {
     /// Reads the lists, or asks Dovecot if there are none.
     pub(super) fn find(config: &Config) -> Self {
         let mut found = Self { names: HashSet::new(), is_complete: false };
-        for path in &config.accounts {
-            found.read(path);
-        }
+        let read = config.accounts.iter().filter(|path| found.read(path)).count();
+        found.is_complete = read > 0 && read == config.accounts.len();
         if config.accounts.is_empty() {
             found.ask();
         }
@@ -42,8 +41,9 @@ impl Existing {
         self.is_complete.then_some(false)
     }
 
-    /// Reads a passwd-file, a Postfix map or a list: the name is what stands first on each line.
-    fn read(&mut self, path: &Path) {
+    /// Reads a passwd-file, a Postfix map or a list: the name is what stands first on each line. False
+    /// if it cannot be read, which is said.
+    fn read(&mut self, path: &Path) -> bool {
         let text = match files::read(path, MOST_BYTES) {
             Ok(text) => text,
             Err(error) => {
@@ -53,7 +53,7 @@ impl Existing {
                      `sudo maillogsentinel doctor` says what mends it"
                 );
                 say("warning", &what);
-                return;
+                return false;
             }
         };
         for line in text.split(|byte| *byte == b'\n') {
@@ -64,7 +64,7 @@ impl Existing {
                 self.names.insert(name_of(name));
             }
         }
-        self.is_complete = true;
+        true
     }
 
     fn ask(&mut self) {

@@ -39,9 +39,11 @@ impl Active {
     /// Reads it; the next campaign will be `next_id`.
     fn read(connection: &Connection, horizon: i64, next_id: i64) -> rusqlite::Result<Self> {
         let since = horizon.saturating_sub(DAY);
-        let sql = "SELECT id FROM campaign INDEXED BY campaign_last \
-            WHERE joined IS NULL AND last >= ? ORDER BY id";
-        let mut statement = connection.prepare_cached(sql)?;
+        let sql = format!(
+            "SELECT id FROM campaign INDEXED BY campaign_last WHERE joined IS NULL AND last >= ? \
+             ORDER BY id LIMIT {OLD} + 1"
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
         let mut ids = statement.query_map([since], |row| row.get(0))?;
         let mut old = [0; OLD];
         for place in &mut old {

@@ -105,8 +105,6 @@ impl Store {
         if room == Room::Much {
             // An hour of a large server changes some thousand pages: each is to be written once.
             let set = connection.pragma_update(None, "cache_size", -24_000);
-            let set =
-                set.and_then(|()| connection.pragma_update(None, "wal_autocheckpoint", 8_000));
             set.map_err(|e| self.error("prepare", e))?;
         }
         let next = |column: &str| {

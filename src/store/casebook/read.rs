@@ -107,12 +107,13 @@ impl Casebook<'_> {
         Ok(None)
     }
 
-    /// Campaigns that are not part of others, of which something was seen since; small ones only if it
-    /// was seen after `recently`.
+    /// Crowds and groups of bots of which something was seen since, and sources by themselves that
+    /// began after `recently`.
     pub fn active_campaigns(&self, since: i64, recently: i64) -> Result<Vec<Campaign>, StoreError> {
         let sql = format!(
-            "{CAMPAIGN} WHERE joined IS NULL AND last >= ? AND \
-             (sources > 2 OR heavy > 0 OR is_crowd OR last >= ?) ORDER BY id"
+            "{CAMPAIGN} INDEXED BY campaign_last WHERE joined IS NULL AND last >= ? AND (is_crowd \
+             OR (sources > 2 AND heavy * 2 < sources) OR (sources = 1 AND heavy = 0 AND first >= ?)) \
+             ORDER BY id"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
