@@ -165,6 +165,7 @@ CREATE TABLE sign (
     usual INTEGER,
     PRIMARY KEY (finding, kind, network, time)
 ) WITHOUT ROWID;
+CREATE INDEX sign_network ON sign (network);
 
 -- What was told of days that are over.
 CREATE TABLE told (

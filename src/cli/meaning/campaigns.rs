@@ -23,6 +23,8 @@ const RECENT_DAYS: i64 = 30;
 const SHOWN: usize = 50;
 /// and so many names and networks of one.
 const MOST: usize = 20;
+/// Of a campaign that tries more names, none is shown beside others: to look for the most tried takes long.
+const FEW_NAMES: u64 = 200;
 
 /// A campaign for other programs. Times are RFC 3339.
 #[derive(Serialize)]
@@ -100,7 +102,8 @@ fn all(desk: &Desk<'_>, args: &Campaigns) -> Result<Status, StoreError> {
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     let shown = if args.all { campaigns.len() } else { SHOWN };
     for campaign in campaigns.iter().take(shown) {
-        let names = desk.store.names_of(campaign.id, 3)?;
+        let most = if campaign.names <= FEW_NAMES { 3 } else { 0 };
+        let names = desk.store.names_of(campaign.id, most)?;
         rows.push(vec![
             format!("#{}", campaign.number.unwrap_or_default()),
             campaign.kind().text().to_owned(),
@@ -121,6 +124,9 @@ fn all(desk: &Desk<'_>, args: &Campaigns) -> Result<Status, StoreError> {
 
 /// `5: user3, user4, …`.
 fn accounts(campaign: &Campaign, names: &[Attack]) -> String {
+    if names.is_empty() {
+        return grouped(campaign.names);
+    }
     let shown: Vec<_> = names.iter().map(|it| for_people(&it.name)).collect();
     let more = if campaign.names > shown.len() as u64 { ", …" } else { "" };
     format!("{}: {}{more}", grouped(campaign.names), shown.join(", "))
