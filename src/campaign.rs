@@ -146,10 +146,18 @@ impl Pace {
     pub fn rhythm(&self) -> Option<i64> {
         (self.gaps >= 5 && self.regular * 10 >= self.gaps * 6 && self.gap > 0).then_some(self.gap)
     }
+
+    /// Whether so many failures at this pace are those of a device with an old password.
+    fn is_device(&self, failures: u64) -> bool {
+        let is_patient = self.rhythm().is_some_and(|gap| gap >= PATIENT);
+        is_patient && failures <= AT_A_TIME * (self.gaps + 1)
+    }
 }
 
 /// Failures that are closer than so many seconds are one try.
 const AT_ONCE: i64 = 20;
+/// So many of them at most, for mail that comes, mail that goes, and a second try of each.
+const AT_A_TIME: u64 = 4;
 /// A device has so many addresses in a day at most: a telephone on its way, a VPN.
 pub const DEVICE_PLACES: u64 = 12;
 /// A device tries again after so many seconds at least; who guesses is faster.
@@ -164,7 +172,7 @@ impl Source {
     /// Whether it is a device that has an old password: one name, again and again at a steady pace
     /// that no guesser would have the patience for.
     pub fn is_device(&self) -> bool {
-        self.names.len() == 1 && self.pace.rhythm().is_some_and(|gap| gap >= PATIENT)
+        self.names.len() == 1 && self.pace.is_device(self.failures)
     }
 }
 
@@ -243,7 +251,7 @@ impl Campaign {
     /// Whether it is a device that has an old password: one name, again and again at a steady pace
     /// that no guesser would have the patience for, through one provider.
     pub fn is_device(&self) -> bool {
-        let is_patient = self.pace.rhythm().is_some_and(|gap| gap >= PATIENT);
+        let is_patient = self.pace.is_device(self.failures);
         // One device is in so many places a day at most.
         let days = u64::try_from((self.last - self.first) / 86_400).unwrap_or(0) + 1;
         let is_one = self.sources <= days * DEVICE_PLACES;
@@ -334,6 +342,11 @@ impl Own {
         }
         self.failures += 1;
         self.last = self.last.max(time);
+    }
+
+    /// Whether it is a device that has an old password.
+    pub fn is_device(&self) -> bool {
+        self.pace.is_device(self.failures)
     }
 
     /// The seconds between two failures, if that is steady.

@@ -64,7 +64,7 @@ impl Judge<'_> {
         let late = own.iter().filter(|own| tried.time - own.last <= DAY && own.network != network);
         let is_flood = |own: &Own| {
             let least = i64::try_from(own.failures).unwrap_or(i64::MAX).saturating_mul(HASTE);
-            own.failures >= FLOOD && own.last - own.first < least
+            own.failures >= FLOOD && own.last - own.first < least && !own.is_device()
         };
         if late.count() as u64 >= DEVICE_PLACES
             || own.iter().any(|own| own.network == network && is_flood(own))
