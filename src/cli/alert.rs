@@ -62,12 +62,15 @@ fn send_by(
     let mut left = due.len();
     for finding in &due {
         left -= 1;
+        // Those before it may have taken their time.
+        let now = (host.now)().as_second();
         // Another run may be at it.
         if !store.claim_alert((finding.id, way), now)? {
             continue;
         }
         let alert = made(host, store, finding);
         let result = leave(way, (host, config), &alert);
+        let now = (host.now)().as_second();
         let noted = result.as_ref().copied().map_err(|trouble| trouble.what.as_str());
         store.note_alert((finding.id, way), now, noted)?;
         let Err(Trouble { what, cure }) = result else {

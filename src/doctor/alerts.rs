@@ -13,7 +13,7 @@ const COMMAND: &str = "command";
 
 /// What was tried last longer ago is too old to be tried again, or its finding was acknowledged: each run
 /// tries the others.
-const RECENT_SECONDS: i64 = 2 * 86_400;
+const RECENT_SECONDS: i64 = 7 * 86_400;
 
 pub(super) fn check(scene: &Scene, told: &Told) {
     let ways = ways(scene);

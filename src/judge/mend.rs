@@ -12,6 +12,15 @@ use crate::untrusted::Untrusted;
 use super::Judge;
 use super::group::{DAY, HOUR, LONGEST};
 
+/// Attackers at one provider that were seen within such a time work at the same hours.
+pub(super) const NESTING: i64 = 2 * HOUR;
+
+/// Where an attacker is at home: the number of the only network it comes from, and its tool.
+pub(super) fn nest_of(campaign: &Campaign) -> Option<(u32, String)> {
+    let number = campaign.network.filter(|number| *number != 0)?;
+    (campaign.heavy > 0 && campaign.names >= 4).then(|| (number, campaign.tool.clone()))
+}
+
 impl Judge<'_> {
     pub(super) fn join(&mut self, one: Campaign, other: Campaign) -> Result<Campaign, StoreError> {
         if one.id == other.id {
@@ -115,7 +124,7 @@ impl Judge<'_> {
         if let Some(other) = self.nests.get(&key).copied()
             && let Some(other) = self.book.campaign(other)?
             && other.id != campaign.id
-            && tried.time - other.last <= 2 * HOUR
+            && tried.time - other.last <= NESTING
             && (campaign.first - other.first).abs() <= DAY
         {
             let campaign = self.join(campaign, Rc::unwrap_or_clone(other))?;

@@ -8,7 +8,7 @@ mod mend;
 mod own;
 mod theft;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 
 use jiff::civil::Date;
@@ -93,7 +93,7 @@ struct Judge<'s> {
     /// The time of the first thing that is known: what runs then may have begun before.
     beginning: Option<i64>,
     /// Campaigns of bots that may go on, by what they work with.
-    groups: HashMap<String, BTreeSet<i64>>,
+    groups: BTreeMap<String, BTreeSet<i64>>,
     /// Sources by themselves of late, by what they work with.
     singles: HashMap<String, VecDeque<(i64, i64)>>,
     /// The crowd that may go on, by what it works with.
@@ -102,8 +102,6 @@ struct Judge<'s> {
     nests: HashMap<(u32, String), i64>,
     /// The day of the last failure: from, up to.
     today: Option<(i64, i64, Date)>,
-    /// Devices where their accounts never logged in from: when they were counted, and how many.
-    strangers: Option<(i64, u64)>,
 }
 
 impl<'s> Judge<'s> {
@@ -121,17 +119,20 @@ impl<'s> Judge<'s> {
             zone,
             after,
             beginning,
-            groups: HashMap::new(),
+            groups: BTreeMap::new(),
             singles: HashMap::new(),
             crowds: HashMap::new(),
             nests: HashMap::new(),
             today: None,
-            strangers: None,
         };
         let latest = judge.book.latest_campaign()?;
-        for campaign in judge.book.active_campaigns(latest - PATIENCE, latest - group::DAY)? {
+        let times = (latest - PATIENCE, latest - group::DAY, latest - mend::NESTING);
+        for campaign in judge.book.active_campaigns(times)? {
             if campaign.may_go_on(latest) {
                 judge.remember(&campaign);
+            }
+            if let Some(key) = mend::nest_of(&campaign) {
+                judge.nests.insert(key, campaign.id);
             }
         }
         Ok(judge)

@@ -18,7 +18,7 @@ const SHARED: usize = 3;
 /// So many failures, on an average so many seconds apart, are no device.
 const FLOOD: u64 = 100;
 const HASTE: i64 = 60;
-/// So many accounts a week may have a device where they never logged in from.
+/// So many devices a week may be where their accounts never logged in from.
 const STRANGERS: u64 = 100;
 /// A client that tries so many names is one, wherever it is.
 const MANY_NAMES: usize = 6;
@@ -74,7 +74,7 @@ impl Judge<'_> {
         if let Some(source) = source.as_ref().filter(|it| *it.names == [tried.name.clone()])
             && (source.is_device()
                 || self.book.campaign(source.campaign)?.is_some_and(|it| it.is_device()))
-            && (same_provider || self.is_rare_stranger(tried.time)?)
+            && (same_provider || self.is_rare_stranger(tried)?)
         {
             return Ok(true);
         }
@@ -98,15 +98,13 @@ impl Judge<'_> {
 
     /// Whether one more device may be somebody's, of whom nothing was seen where it is: a steady rhythm
     /// alone is cheap to fake.
-    fn is_rare_stranger(&mut self, time: i64) -> Result<bool, StoreError> {
-        let (counted, mut strangers) = match self.strangers {
-            Some(known) if (0..DAY).contains(&(time - known.0)) => known,
-            _ => (time, self.book.strangers(time - 7 * DAY, STRANGERS)?),
-        };
-        let is_rare = strangers < STRANGERS;
-        strangers += u64::from(is_rare);
-        self.strangers = Some((counted, strangers));
-        Ok(is_rare)
+    fn is_rare_stranger(&self, tried: &Tried) -> Result<bool, StoreError> {
+        let week = (tried.time - 7 * DAY, tried.time);
+        if self.book.strangers(week)? >= STRANGERS {
+            return Ok(false);
+        }
+        self.book.add_stranger(tried)?;
+        Ok(true)
     }
 
     /// Whether bots with the same tool try this name these days.

@@ -44,6 +44,7 @@ type Where<'w> = (Option<&'w Country>, Option<&'w AutonomousSystem>);
 impl Judge<'_> {
     /// Judges what is new of a kind of logins.
     pub(super) fn login(&mut self, news: &News, whence: Whence<'_>) -> Result<(), StoreError> {
+        self.book.look_back_to(news.first - group::LONGEST)?;
         let (country, network) = whence(news.address);
         let place = (country.as_ref(), network.as_ref());
         self.book.put_judged(news, place)?;

@@ -132,6 +132,12 @@ CREATE INDEX own_last ON own (last);
 
 -- Each of them, but for those of sources of which that turned out later.
 CREATE TABLE own_failure (failure INTEGER PRIMARY KEY);
+-- The first failures of devices where their accounts never logged in.
+CREATE TABLE stranger (
+    time INTEGER NOT NULL,
+    failure INTEGER NOT NULL,
+    PRIMARY KEY (time, failure)
+) WITHOUT ROWID;
 CREATE TABLE pardon (
     address BLOB NOT NULL,          -- of the source
     first INTEGER NOT NULL,         -- from when

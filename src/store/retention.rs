@@ -63,6 +63,7 @@ impl Store {
             "DELETE FROM aim WHERE last < ?1",
             "DELETE FROM own WHERE last < ?1",
             "DELETE FROM pardon WHERE last < ?1",
+            "DELETE FROM stranger WHERE time < ?1",
             "DELETE FROM been WHERE last < ?1",
             "DELETE FROM sign WHERE finding IN (SELECT id FROM finding WHERE time < ?1)",
             "DELETE FROM alert WHERE finding IN (SELECT id FROM finding WHERE time < ?1)",

@@ -1,7 +1,7 @@
 //! Whole months of a made-up mail server, judged: what is found, and what is called by a wrong name.
 //!
 //! `sim/` makes the log and the truth, and knows nothing of the judge. `MONTHS=200` tries more seeds than
-//! the usual ones, `MONTHS=7..8` one; each prints its figures.
+//! the usual ones, `MONTHS=7..8` one; each prints its figures. `RUNS=720` reads each month in that many runs.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -36,6 +36,7 @@ fn seeds() -> std::ops::Range<u64> {
 /// Judges all months, as many at a time as there are processors.
 fn all() -> Score {
     let seeds = seeds();
+    let runs = std::env::var("RUNS").map_or(1, |runs| runs.parse().unwrap());
     let (next, sum) = (AtomicU64::new(seeds.start), Mutex::new(Score::default()));
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
@@ -46,7 +47,7 @@ fn all() -> Score {
                     if seed >= seeds.end {
                         return;
                     }
-                    let score = judge(seed, ACCOUNTS);
+                    let score = judge(seed, ACCOUNTS, runs);
                     println!("seed {seed}: {score}");
                     sum.lock().unwrap().add(&score);
                 }
@@ -54,6 +55,14 @@ fn all() -> Score {
         }
     });
     sum.into_inner().unwrap()
+}
+
+#[test]
+fn many_runs_judge_as_one_does() {
+    for seed in 0..2 {
+        let (once, often) = (judge(seed, ACCOUNTS, 1), judge(seed, ACCOUNTS, 60));
+        assert!(once.is_like(&often), "one run: {once}\nmany: {often}");
+    }
 }
 
 #[test]

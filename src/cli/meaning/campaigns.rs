@@ -15,7 +15,7 @@ use crate::report::counted;
 use crate::report::{grouped, rhythm};
 use crate::store::StoreError;
 use crate::store::judged::Attack;
-use crate::untrusted::Untrusted;
+use crate::untrusted::{Untrusted, for_terminal};
 
 /// Campaigns that were seen within so many days are shown, without `--all`.
 const RECENT_DAYS: i64 = 30;
@@ -132,6 +132,11 @@ fn accounts(campaign: &Campaign, names: &[Attack]) -> String {
     format!("{}: {}{more}", grouped(campaign.names), shown.join(", "))
 }
 
+/// What it works with: the service, as the log calls it, and the mechanism.
+pub(super) fn tool(campaign: &Campaign) -> String {
+    for_terminal(campaign.tool.trim().as_bytes()).into_owned()
+}
+
 /// Whether it goes on, in words.
 fn state(desk: &Desk<'_>, campaign: &Campaign) -> String {
     if campaign.is_running(desk.now) {
@@ -152,7 +157,7 @@ fn told(desk: &Desk<'_>, campaign: &Campaign, names: &[Attack], places: &[Place]
         counted(campaign.sources, "address", "addresses"),
         counted(campaign.names, "account", "accounts"),
     );
-    let _ = writeln!(out, "by {}", campaign.tool.trim());
+    let _ = writeln!(out, "by {}", tool(campaign));
     let _ = write!(out, "since {}, ", desk.moment(campaign.first));
     if campaign.is_running(desk.now) {
         let next = campaign.last + campaign.gap();
@@ -226,7 +231,7 @@ fn document(desk: &Desk<'_>, campaign: &Campaign) -> Document {
     Document {
         campaign: campaign.number.unwrap_or_default(),
         kind: campaign.kind().text(),
-        tool: campaign.tool.trim().to_owned(),
+        tool: tool(campaign),
         first: desk.stamp(campaign.first),
         last: desk.stamp(campaign.last),
         running,

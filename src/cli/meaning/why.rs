@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::account::{logins, own};
 use super::allow::is_like_address;
-use super::campaigns::for_people;
+use super::campaigns::{for_people, tool};
 use super::table::{self, WIDTH};
 use super::{Desk, account, print};
 use crate::campaign::{Campaign, Source};
@@ -75,9 +75,10 @@ fn about_address(desk: &Desk<'_>, address: IpAddr) -> Result<Status, StoreError>
             paragraph(&format!("{address}: no failed login from it is known."), &mut out);
         }
         None => {
-            let text = "no attacker. Its failures are users' own: they log in from there, or it is a \
-                device that tries at a steady pace, or you vouch for it.";
-            paragraph(&format!("{address}: {text}"), &mut out);
+            let text = "are users' own: they log in from there, or it is a device that tries at a steady \
+                pace, or you vouch for it.";
+            let what = format!("{address}: no attacker. Failures from {} {text}", network.cidr());
+            paragraph(&what, &mut out);
         }
     }
     others(desk, network, &mut out)?;
@@ -186,7 +187,7 @@ fn attacker(
             "It is part of campaign #{number} ({}, {}, {}): {near}.",
             campaign.kind().text(),
             counted(campaign.sources, "address", "addresses"),
-            campaign.tool.trim(),
+            tool(campaign),
         ),
         out,
     );

@@ -31,6 +31,16 @@ pub(super) struct Active {
 }
 
 impl Active {
+    /// Whether one that was not active turned out to be part of a campaign that goes on.
+    pub(super) fn misses(&self, id: i64) -> bool {
+        id < self.recent && !self.old.contains(&id)
+    }
+
+    /// Says that it is to be read anew.
+    pub(super) fn forget(&mut self) {
+        self.since = None;
+    }
+
     /// Whether this still tells which were active since `horizon`.
     fn holds(&self, horizon: i64) -> bool {
         self.since.is_some_and(|since| (since..since + 2 * DAY).contains(&horizon))
@@ -116,11 +126,17 @@ impl Aims {
 impl Casebook<'_> {
     /// Says up to when back it matters what campaigns did.
     pub fn look_back_to(&mut self, horizon: i64) -> Result<(), StoreError> {
-        self.horizon = horizon;
-        if self.active.holds(horizon) {
+        let is_back = horizon < self.horizon.saturating_sub(DAY);
+        if self.active.holds(horizon) && !is_back {
+            self.horizon = self.horizon.max(horizon);
             return Ok(());
         }
+        self.horizon = horizon;
         let flushed = self.flush();
+        if is_back {
+            // What was left out as too old may count again.
+            self.aims.clear();
+        }
         let read = flushed.and_then(|()| Active::read(self.connection, horizon, self.next_id));
         self.active = read.map_err(|e| self.error(e))?;
         Ok(())
@@ -131,7 +147,8 @@ impl Casebook<'_> {
         if let Some(known) = self.aims.names.get(name) {
             return Ok(Rc::clone(&known.aims));
         }
-        let read = read(self.connection, name, (self.horizon, &self.active));
+        let since = self.horizon.saturating_sub(DAY);
+        let read = read(self.connection, name, (since, &self.active));
         let aims = Rc::new(read.map_err(|e| self.error(e))?);
         self.aims.kept += aims.len();
         let at_name = AtName { aims: Rc::clone(&aims), changed: BTreeSet::new() };
@@ -146,7 +163,7 @@ impl Casebook<'_> {
         campaign: &Campaign,
     ) -> Result<Option<Aim>, StoreError> {
         let known = find(&self.aims(name)?, campaign.id).cloned();
-        if known.is_some() || campaign.first >= self.horizon {
+        if known.is_some() || campaign.first >= self.horizon.saturating_sub(DAY) {
             return Ok(known);
         }
         let sql = "SELECT campaign, first, last, failures, sources FROM aim \

@@ -49,6 +49,11 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         }
     }
 
+    /// The row of `key`, if it was read and there is one.
+    pub(super) fn known(&self, key: &K) -> Option<&V> {
+        self.rows.get(key)?.value.as_deref()
+    }
+
     /// Notes what is known of `key` without a row of its own.
     pub(super) fn note(&mut self, key: K, value: V) {
         self.rows.insert(key, Row { value: Some(Rc::new(value)), is_changed: false });

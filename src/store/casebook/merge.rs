@@ -33,6 +33,9 @@ impl Casebook<'_> {
         self.put_campaign(new.clone());
         self.flush().and_then(|()| self.move_rows(&mut old, &new)).map_err(|e| self.error(e))?;
         self.put_campaign(old.clone());
+        if self.active.misses(old.id) {
+            self.active.forget();
+        }
         Ok(old)
     }
 

@@ -29,10 +29,11 @@ pub(in crate::store) const OWN: &str =
 /// /48 may have tens of thousands. IPv4 and IPv6 lie among each other.
 const NEIGHBOURS: &str = "SELECT campaign, last FROM ( \
     SELECT * FROM (SELECT campaign, last, address FROM source \
-        WHERE address BETWEEN ?1 AND ?2 ORDER BY address DESC LIMIT 300) UNION ALL \
+        WHERE address BETWEEN ?1 AND ?2 AND length(address) = length(?2) \
+        ORDER BY address DESC LIMIT 300) UNION ALL \
     SELECT * FROM (SELECT campaign, last, address FROM source \
-        WHERE address BETWEEN ?2 AND ?3 ORDER BY address LIMIT 300)) \
-    WHERE length(address) = length(?2) ORDER BY last DESC LIMIT 1";
+        WHERE address BETWEEN ?2 AND ?3 AND length(address) = length(?2) \
+        ORDER BY address LIMIT 300)) ORDER BY last DESC LIMIT 1";
 
 impl Casebook<'_> {
     /// Failures after row `after` in their order, at most `most`; those of a CSV that mixes them with
@@ -107,17 +108,20 @@ impl Casebook<'_> {
         Ok(None)
     }
 
-    /// Crowds and groups of bots of which something was seen since, and sources by themselves that
-    /// began after `recently`.
-    pub fn active_campaigns(&self, since: i64, recently: i64) -> Result<Vec<Campaign>, StoreError> {
+    /// Crowds and groups of bots of which something was seen since, sources by themselves that began
+    /// after `recently`, and attackers at one provider that were just seen.
+    pub fn active_campaigns(
+        &self,
+        (since, recently, just): (i64, i64, i64),
+    ) -> Result<Vec<Campaign>, StoreError> {
         let sql = format!(
             "{CAMPAIGN} INDEXED BY campaign_last WHERE joined IS NULL AND last >= ? AND (is_crowd \
-             OR (sources > 2 AND heavy * 2 < sources) OR (sources = 1 AND heavy = 0 AND first >= ?)) \
-             ORDER BY id"
+             OR (sources > 2 AND heavy * 2 < sources) OR (sources = 1 AND heavy = 0 AND first >= ?) \
+             OR (heavy > 0 AND names >= 4 AND asn > 0 AND last >= ?)) ORDER BY id"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
-            statement.query_map([since, recently], campaign)?.collect()
+            statement.query_map([since, recently, just], campaign)?.collect()
         };
         read().map_err(|e| self.error(e))
     }
@@ -136,16 +140,13 @@ impl Casebook<'_> {
         Ok(own.unwrap_or_default())
     }
 
-    /// How many accounts failed since then where they never logged in, nor elsewhere at that provider,
-    /// and were taken for their own users; at most `most`.
-    pub fn strangers(&mut self, since: i64, most: u64) -> Result<u64, StoreError> {
-        self.flush().map_err(|e| self.error(e))?;
-        let sql = "SELECT count(*) FROM (SELECT DISTINCT name FROM own WHERE last >= ? AND NOT EXISTS \
-            (SELECT 1 FROM been WHERE been.name = own.name AND \
-                (been.network = own.network OR (been.asn = own.asn AND own.asn <> 0))) LIMIT ?)";
+    /// How many devices were taken for somebody's after one time, and up to another, where their
+    /// accounts never logged in.
+    pub fn strangers(&self, (after, until): (i64, i64)) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM stranger WHERE time > ? AND time <= ?";
         let count = || {
             let mut statement = self.connection.prepare_cached(sql)?;
-            statement.query_row([since, most.cast_signed()], |row| row.get::<_, i64>(0))
+            statement.query_row([after, until], |row| row.get::<_, i64>(0))
         };
         count().map(i64::unsigned_abs).map_err(|e| self.error(e))
     }

@@ -22,7 +22,10 @@ impl Casebook<'_> {
 
     /// Notes the campaign that was just seen at or near an address, which is one of its sources.
     pub fn note_neighbour(&mut self, address: IpAddr, neighbour: Neighbour) {
-        self.neighbours.note(neighbourhood_of(address), neighbour);
+        let of = neighbourhood_of(address);
+        if self.neighbours.known(&of).is_none_or(|known| known.last <= neighbour.last) {
+            self.neighbours.note(of, neighbour);
+        }
     }
 
     /// Notes a campaign.
@@ -45,7 +48,10 @@ impl Casebook<'_> {
 
     /// Notes that the failures of a source so far are of an own user after all; its row is void.
     pub fn pardon(&mut self, address: IpAddr, source: &Source) -> Result<(), StoreError> {
+        // What is next to it is another source's campaign now, if any's; those must have been written.
+        self.flush().map_err(|e| self.error(e))?;
         self.sources.remove(&address);
+        self.neighbours.remove(&neighbourhood_of(address));
         let put = || -> rusqlite::Result<()> {
             let sql = "REPLACE INTO pardon VALUES (?, ?, ?)";
             let values = params![Address(address), source.first, source.last];
@@ -54,6 +60,13 @@ impl Casebook<'_> {
             self.connection.prepare_cached(sql)?.execute([Address(address)]).map(drop)
         };
         put().map_err(|e| self.error(e))
+    }
+
+    /// Notes that a failure is the first of a device where its account never logged in.
+    pub fn add_stranger(&self, tried: &Tried) -> Result<(), StoreError> {
+        let sql = "INSERT OR IGNORE INTO stranger VALUES (?, ?)";
+        let add = || self.connection.prepare_cached(sql)?.execute([tried.time, tried.id]);
+        add().map(drop).map_err(|e| self.error(e))
     }
 
     /// Notes one more source, or one less, of a campaign where `tried` came from.
