@@ -96,8 +96,9 @@ fn waiting(scene: &Scene, way: &str, told: &Told) {
     let path = scene.config.paths.state_dir.join(store::FILE_NAME);
     let Ok(Some(database)) = look::open(&path) else { return };
     // Of what a run is sending at this moment there is no trouble yet.
-    let sql = "SELECT trouble FROM alert WHERE way = ? AND since > ? AND sent IS NULL \
-        AND trouble NOT IN ('', 'it is being sent') ORDER BY since DESC LIMIT 1";
+    let sql = "SELECT trouble FROM alert LEFT JOIN finding ON finding.id = finding WHERE way = ? \
+        AND since > ? AND sent IS NULL AND trouble NOT IN ('', 'it is being sent') \
+        AND acknowledged IS NULL ORDER BY since DESC LIMIT 1";
     let oldest = (scene.host.now)().as_second() - RECENT_SECONDS;
     let trouble = database.query_row(sql, params![way, oldest], |row| row.get::<_, String>(0));
     // A store of an earlier version has no such table, and no row is no trouble.

@@ -602,8 +602,11 @@ fn what_keeps_alerts_from_leaving_is_told() {
             "2, 'command', unixepoch(), NULL, 'it is being sent'",
             "3, 'command', unixepoch() - 864000, NULL, 'no room'",
             "4, 'webhook', unixepoch(), NULL, 'no room'",
+            "5, 'command', unixepoch(), NULL, 'no room'",
         ] {
             let store = Connection::open(sentinel.path(STORE)).unwrap();
+            let seen_to = "INSERT OR IGNORE INTO finding VALUES (5, 'x', 'x', 3, 1, 2, NULL)";
+            store.execute(seen_to, []).unwrap();
             store.execute(&format!("INSERT INTO alert VALUES ({row})"), []).unwrap();
         }
         let ran = doctor(&sentinel, &[]).exits(0);

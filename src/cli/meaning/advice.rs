@@ -26,7 +26,7 @@ pub(super) fn for_account(account: &Untrusted, settings: &str) -> Vec<String> {
     lines.extend(lock(settings, &quoted));
     let commands = [
         (format!("doveadm kick -- {quoted}"), "ends its IMAP and POP3 sessions"),
-        ("postfix reload".to_owned(), "ends its SMTP sessions"),
+        ("postfix stop && postfix start".to_owned(), "ends its SMTP sessions, with all others"),
         (format!("postqueue -j | grep -F -e {quoted}"), "what it still has in the queue"),
         (format!("maillogsentinel why -- {quoted}"), "what is known of it"),
     ];
@@ -65,7 +65,7 @@ fn lock(settings: &str, account: &str) -> Vec<String> {
     let is_virtual = account.contains('@');
     if (has("pam") || has("passwd") || has("shadow")) && !is_virtual {
         let command = format!("usermod --lock -- {account}");
-        lines.extend(step(&command, "or give it a new password: passwd"));
+        lines.extend(step(&command, "or give it a new password, with passwd"));
     }
     if has("passwd-file") {
         let file = settings.lines().map(str::trim).find_map(|line| {

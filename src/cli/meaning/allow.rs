@@ -115,7 +115,8 @@ fn list(desk: &Desk<'_>, as_json: bool) -> Result<Status, StoreError> {
         let until = match it.until {
             None => "for good".to_owned(),
             Some(until) if until <= desk.now => format!("over since {}", desk.moment(until)),
-            Some(until) => format!("until {}", desk.moment(until)),
+            // The last day that it is for, as it was said.
+            Some(until) => format!("until {}", desk.moment(until - 1).split_at(10).0),
         };
         let comment = it.comment.as_ref().map(|it| it.for_terminal().into_owned());
         vec![

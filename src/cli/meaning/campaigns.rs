@@ -158,19 +158,19 @@ fn told(desk: &Desk<'_>, campaign: &Campaign, names: &[Attack], places: &[Place]
         counted(campaign.names, "account", "accounts"),
     );
     let _ = writeln!(out, "by {}", tool(campaign));
-    let _ = write!(out, "since {}, ", desk.moment(campaign.first));
+    let (first, last) = (desk.moment(campaign.first), desk.moment(campaign.last));
     if campaign.is_running(desk.now) {
         let next = campaign.last + campaign.gap();
+        let _ = writeln!(out, "since {first}, still running: the last one {last},");
         let _ = writeln!(
             out,
-            "still running: the last one {}, about {}; the next one {} at {}",
-            desk.moment(campaign.last),
+            "about {}; the next one {} at {}",
             rhythm(campaign.gap()),
             if next < desk.now { "was expected" } else { "is expected" },
             desk.moment(next),
         );
     } else {
-        let _ = writeln!(out, "until {}: over", desk.moment(campaign.last));
+        let _ = writeln!(out, "since {first}, until {last}: over");
     }
     let mut countries = BTreeMap::<Option<Country>, u64>::new();
     for place in places {

@@ -69,6 +69,12 @@ pub(super) fn run(desk: &Desk<'_>, args: &Why) -> Result<Status, StoreError> {
 fn about_address(desk: &Desk<'_>, address: IpAddr) -> Result<Status, StoreError> {
     let mut out = String::new();
     let network = Network::of(address);
+    if desk.store.allow_list()?.has_address(address, desk.now) {
+        let text = "is on the list of `maillogsentinel allow`: what it does now is no attack. Below is \
+            what was judged before.";
+        paragraph(&format!("{address} {text}"), &mut out);
+        out.push('\n');
+    }
     match desk.store.source(address)? {
         Some((campaign, source)) => attacker(desk, address, (&campaign, &source), &mut out),
         None if desk.store.visitors(network)?.1.is_empty() => {

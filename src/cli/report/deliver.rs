@@ -167,7 +167,11 @@ fn send_one(
         sent.refused.iter().partition(|refusal| refusal.reply.code < 500);
     let is_refused = |to: &&Address| sent.refused.iter().any(|refusal| refusal.to == **to);
     let taken: Vec<_> = to.iter().filter(|to| !is_refused(to)).map(ToString::to_string).collect();
-    log::info!("Report sent from {from} to {}", taken.join(", "));
+    let what = match named(&report.day) {
+        alert if alert.starts_with("alert") => format!("The {alert} was sent"),
+        _ => "Report sent".to_owned(),
+    };
+    log::info!("{what} from {from} to {}", taken.join(", "));
     let left: Vec<_> = later.iter().map(|refusal| refusal.to.to_string()).collect();
     let told = |refusals: &[&send::Refusal], what: &str| {
         let each = refusals.iter().map(|it| format!("{} ({})", it.to, it.reply));

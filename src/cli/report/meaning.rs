@@ -15,6 +15,7 @@ use crate::store::casebook::findings::Which;
 use crate::store::day_meaning::Judged;
 use crate::store::{Store, StoreError};
 use crate::untrusted::Untrusted;
+use crate::user_name::name_of;
 
 /// So many campaigns, users and accounts are told of.
 const MOST: usize = 5;
@@ -95,7 +96,8 @@ fn make(
     let mut own_users = Vec::new();
     for own in own.iter().take(MOST) {
         let failures = store.failures_of((&own.user, own.network), (from, to))?;
-        own_users.push(own_user(host, own, failures));
+        let is_ours = store.has_logged_in(&name_of(own.user.as_bytes()))?;
+        own_users.push(own_user(host, own, (failures, is_ours)));
     }
     Ok(Meaning { verdict, own_failures: judged.own, campaigns, own_users, to_do })
 }
@@ -121,6 +123,12 @@ fn verdict(
     let (stolen, doubtful) = (of(Severity::High), of(Severity::Medium));
     if !stolen.is_empty() {
         let names = listed(&stolen);
+        let is_known = |it: &Finding| it.severity < Severity::High || it.acknowledged.is_some();
+        if findings.iter().all(is_known) {
+            let to_do =
+                "To do: nothing more, somebody has seen to it (`maillogsentinel findings ack`).";
+            return (Verdict::Stolen { accounts: stolen }, vec![to_do.to_owned()]);
+        }
         let to_do = format!(
             "To do: lock {names} now, then look at what was sent: `maillogsentinel findings` tells the \
              evidence and the commands."
@@ -130,10 +138,11 @@ fn verdict(
     if let Some(first) = open.last() {
         let accounts: Vec<_> = open.iter().map(name).collect();
         let to_do = format!(
-            "To do: finding {} of {} is still open. Lock {} if you have not; `maillogsentinel findings` \
+            "To do: finding {} of {} {} open. Lock {} if you have not; `maillogsentinel findings` \
              tells the commands, and `maillogsentinel findings ack {}` closes it.",
             first.id,
             day(host, first.time),
+            if known.is_over { "was still" } else { "is still" },
             listed(&accounts),
             first.id,
         );
@@ -211,11 +220,17 @@ fn campaign(
     ))
 }
 
-fn own_user(host: &Host, own: &Own, failures: u64) -> String {
+/// A user who cannot log in; of one who never did, it is known only that what tries is no attacker's tool.
+fn own_user(host: &Host, own: &Own, (failures, is_ours): (u64, bool)) -> String {
     let often = own.rhythm().map_or(String::new(), |gap| format!(", {}", rhythm(gap)));
+    let user = shown(&own.user);
+    let who = if is_ours {
+        format!("Your user {user} cannot log in (no attack)")
+    } else {
+        format!("A device tries {user}, who never logged in here (by its pace no attack)")
+    };
     format!(
-        "Your user {} cannot log in (no attack): {} that day from {}{often}, since {}.",
-        shown(&own.user),
+        "{who}: {} that day from {}{often}, since {}.",
         counted(failures, "failure", "failures"),
         own.network.cidr(),
         day(host, own.first),

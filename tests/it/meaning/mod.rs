@@ -169,7 +169,7 @@ fn a_stolen_account_is_not_over_before_somebody_says_so() {
     let yesterday = report(ago(DAY).get(..10).unwrap());
     assert!(yesterday.contains("ACCOUNT alice PROBABLY STOLEN."), "{yesterday}");
     assert!(
-        yesterday.contains("finding 1 of ") && yesterday.contains("is still open"),
+        yesterday.contains("finding 1 of ") && yesterday.contains("was still open"),
         "{yesterday}"
     );
     let why = Ran::of(&mut sentinel.command(&["why", "203.0.113.77"])).exits(0).stdout;
