@@ -107,7 +107,7 @@ first_boot() {
 theft() {
   local name
   install -m 755 /dev/stdin /usr/local/bin/alarm <<< $'#!/bin/sh\ncat > /var/lib/maillogsentinel/alarm'
-  sed -i 's|^#command =$|command = /usr/local/bin/alarm|' $conf
+  printf '[alert]\ncommand = /usr/local/bin/alarm\n' >> $conf
   ip address add 198.51.100.9/32 dev lo
   for name in admin info office root sales test; do
     check "$name is guessed" plain 198.51.100.9 535 $name wrong
@@ -121,7 +121,7 @@ theft() {
   check "somebody has seen to it" maillogsentinel findings ack 1
   check "then there is nothing left to do" maillogsentinel findings
   rm /usr/local/bin/alarm
-  sed -i 's|^command = /usr/local/bin/alarm$|#command =|' $conf
+  sed -i '/^\[alert\]$/,$d' $conf
 }
 
 second_boot() {
