@@ -12,9 +12,11 @@ use crate::untrusted::Untrusted;
 use crate::user_name::{UNKNOWN, may_be_same};
 
 use super::Judge;
+use super::group::DAY;
 
-/// A place that so many accounts log in from is shared: who mistypes his name there is no attacker.
-const SHARED: usize = 3;
+/// A place that so many accounts log in from is shared: who mistypes his name there is no attacker, and
+/// what fails there is not one client.
+pub(super) const SHARED: usize = 3;
 /// So many failures, on an average so many seconds apart, are no device.
 const FLOOD: u64 = 100;
 const HASTE: i64 = 60;
@@ -22,7 +24,6 @@ const HASTE: i64 = 60;
 const STRANGERS: u64 = 100;
 /// A client that tries so many names is one, wherever it is.
 const MANY_NAMES: usize = 6;
-const DAY: i64 = 86_400;
 
 impl Judge<'_> {
     /// Whether a failure is one of the account's own user.

@@ -15,9 +15,10 @@ use crate::store::casebook::findings::Visit;
 use crate::untrusted::Untrusted;
 use crate::user_name::{domain_of, name_of};
 
-use super::{Judge, Whence, group};
+use super::group::{self, DAY};
+use super::own::SHARED;
+use super::{Judge, Whence};
 
-const DAY: i64 = 86_400;
 /// What an account does is known after so many days.
 const ACQUAINTED: i64 = 2 * DAY;
 /// Where its user lives is known after so many days.
@@ -35,8 +36,6 @@ const ATTACKER_NAMES: usize = 5;
 const NO_DEVICE: u64 = 100;
 /// Of an account that comes from so many networks, no more need be known: that would take long.
 const EVERYWHERE: usize = 900;
-/// A place that so many accounts log in from is shared: what fails there is not one client.
-const SHARED: usize = 3;
 
 /// Where a login came from.
 type Where<'w> = (Option<&'w Country>, Option<&'w AutonomousSystem>);

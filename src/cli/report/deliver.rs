@@ -98,9 +98,14 @@ fn send_all(store: &mut Store, host: &Host, config: &Config) -> anyhow::Result<(
     trouble.map_or(Ok(()), Err)
 }
 
+/// The number of the finding that it is an alert about, if it is one.
+fn finding_of(about: &str) -> Option<&str> {
+    about.strip_prefix("finding ")
+}
+
 /// What waits, for people: alerts are kept with the reports, each as `finding` and its number.
 fn named(about: &str) -> String {
-    match about.strip_prefix("finding ") {
+    match finding_of(about) {
         Some(number) => format!("alert about finding {number}"),
         None => format!("report for {about}"),
     }
@@ -167,11 +172,8 @@ fn send_one(
         sent.refused.iter().partition(|refusal| refusal.reply.code < 500);
     let is_refused = |to: &&Address| sent.refused.iter().any(|refusal| refusal.to == **to);
     let taken: Vec<_> = to.iter().filter(|to| !is_refused(to)).map(ToString::to_string).collect();
-    let what = match named(&report.day) {
-        alert if alert.starts_with("alert") => format!("The {alert} was sent"),
-        _ => "Report sent".to_owned(),
-    };
-    log::info!("{what} from {from} to {}", taken.join(", "));
+    let what = if finding_of(&report.day).is_some() { "Alert" } else { "Report" };
+    log::info!("{what} sent from {from} to {}", taken.join(", "));
     let left: Vec<_> = later.iter().map(|refusal| refusal.to.to_string()).collect();
     let told = |refusals: &[&send::Refusal], what: &str| {
         let each = refusals.iter().map(|it| format!("{} ({})", it.to, it.reply));
