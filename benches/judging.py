@@ -118,9 +118,8 @@ def without(source, target):
     copied(source, target)
     base = sqlite3.connect(target / "state" / "maillogsentinel.db", isolation_level=None)
     base.execute("UPDATE judgement SET last_failure = 1 << 60")
-    for event in ["INSERT", "UPDATE OF count"]:
-        base.execute(f"CREATE TRIGGER judged_{event[0]} AFTER {event} ON login BEGIN UPDATE login SET judged = count WHERE "
-                     "account = NEW.account AND network = NEW.network AND day = NEW.day AND service = NEW.service; END")
+    base.execute("CREATE TRIGGER judged AFTER INSERT ON news BEGIN DELETE FROM news WHERE name = NEW.name AND "
+                 "account = NEW.account AND network = NEW.network AND day = NEW.day AND service = NEW.service; END")
     base.close()
 
 

@@ -96,7 +96,7 @@ impl Judge<'_> {
         }
         if self.is_unheard(been, news.first)
             && let Some(country) = place.0
-            && self.book.is_rare(country, &news.account)?
+            && self.book.is_rare(country, &name_of(news.account.as_bytes()))?
         {
             signs.push(sign(news, Evidence::Awakened, 0));
         }

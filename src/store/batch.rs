@@ -131,8 +131,13 @@ impl<'s> Batch<'s> {
     }
 
     fn add_logins(&self, logins: &Logins, generation: i64) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO news SELECT ?1, ?2, ?3, ?4, ?5, min(coalesce(max(first), ?6), ?6), \
+            coalesce(max(count), 0) FROM login WHERE name = ?1 AND account = ?2 \
+            AND network = ?3 AND day = ?4 AND service = ?5 \
+            ON CONFLICT DO UPDATE SET first = min(first, excluded.first)";
+        let mut announce = self.transaction.prepare_cached(sql)?;
         // SQLite's columns of an upsert are those before it.
-        let sql = "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, 0) \
+        let sql = "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
             ON CONFLICT DO UPDATE SET count = count + excluded.count, \
             last = max(coalesce(last, 0), excluded.last), \
             address = iif(first <= excluded.first, address, excluded.address), \
@@ -143,18 +148,23 @@ impl<'s> Batch<'s> {
         // In the order of the table's key, so that each page is visited once.
         let mut rows: Vec<_> = logins
             .iter()
-            .map(|it| ((it.account, it.network.cidr(), it.day.to_string(), it.service), it.known))
+            .map(|it| {
+                let name = name_of(it.account.as_bytes());
+                ((name, it.account, it.network.cidr(), it.day.to_string(), it.service), it.known)
+            })
             .collect();
         rows.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        for ((account, network, day, service), known) in rows {
+        for ((name, account, network, day, service), known) in rows {
+            let first = known.first.as_second();
+            announce.execute(params![name, account, network, day, service, first])?;
             insert.execute(params![
+                name,
                 account,
                 network,
                 day,
                 service,
-                name_of(account.as_bytes()),
                 known.count.cast_signed(),
-                known.first.as_second(),
+                first,
                 known.last.as_second(),
                 Address(known.address),
                 generation,

@@ -263,10 +263,10 @@ fn own_of(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<Own
     connection.prepare(&sql)?.query_map([name], own)?.collect()
 }
 
-const LOGINS: &str = "SELECT account, network, service, sum(count), max(day), max(last), country, aso \
-    FROM login";
+const LOGINS: &str = "SELECT account, network, service, sum(count), max(day), max(login.last), \
+    country, aso FROM login LEFT JOIN been USING (name, account, network)";
 const LATEST: &str =
-    "GROUP BY account, network, service ORDER BY max(day) DESC, max(last) DESC LIMIT 20";
+    "GROUP BY account, network, service ORDER BY max(day) DESC, max(login.last) DESC LIMIT 20";
 
 fn logins(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<LoggedIn>> {
     let sql = format!("{LOGINS} WHERE name = ? {LATEST}");

@@ -1,29 +1,36 @@
 -- Logins that went well and messages sent after one; what is older than this table knows no times.
 CREATE TABLE went_well (
+    name NOT NULL,                  -- what the account is compared by
     account NOT NULL,
     network TEXT NOT NULL,          -- 203.0.113.0/24, 2001:db8::/64
     day TEXT NOT NULL,              -- local, YYYY-MM-DD
     service NOT NULL,               -- postfix/submission, dovecot/imap; '' if not known
-    name NOT NULL,                  -- what the account is compared by
     count INTEGER NOT NULL,
     first INTEGER,
     last INTEGER,
     address BLOB,                   -- of the first, and where its line is
     generation INTEGER,
     position INTEGER,
-    country TEXT,                   -- of that address, when it was judged
-    asn INTEGER,
-    aso,
-    judged INTEGER NOT NULL,        -- how many of `count` were
-    PRIMARY KEY (account, network, day, service)
+    PRIMARY KEY (name, account, network, day, service)
 ) WITHOUT ROWID;
-INSERT INTO went_well SELECT account, network, day, '', lower(CASE instr(account, '@') WHEN 0
-    THEN account ELSE substr(account, 1, instr(account, '@') - 1) END), count,
-    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, count FROM login;
+INSERT INTO went_well SELECT lower(substr(CASE instr(account, '@') WHEN 0 THEN account
+    ELSE substr(account, 1, instr(account, '@') - 1) END, 1, 64)), account, network, day, '', count,
+    NULL, NULL, NULL, NULL, NULL FROM login;
 DROP TABLE login;
 ALTER TABLE went_well RENAME TO login;
-CREATE INDEX login_name ON login (name, day);
-CREATE INDEX login_news ON login (first) WHERE count > judged;
+
+-- Rows of `login` that have something to judge: apart, lest what was judged be written among millions.
+CREATE TABLE news (
+    name NOT NULL,
+    account NOT NULL,
+    network TEXT NOT NULL,
+    day TEXT NOT NULL,
+    service NOT NULL,
+    first INTEGER NOT NULL,
+    judged INTEGER NOT NULL,        -- how many of `login.count` were
+    PRIMARY KEY (name, account, network, day, service)
+) WITHOUT ROWID;
+CREATE INDEX news_first ON news (first);
 
 -- Where accounts have been: of all days of `login` that were judged.
 CREATE TABLE been (
@@ -34,10 +41,10 @@ CREATE TABLE been (
     last INTEGER NOT NULL,
     country TEXT,                   -- of the first address
     asn INTEGER NOT NULL,           -- 0 if not known
+    aso,
     PRIMARY KEY (name, account, network)
 ) WITHOUT ROWID;
 CREATE INDEX been_network ON been (network);
-CREATE INDEX been_country ON been (country, account);
 
 -- How far failures were judged, and the time of the first of all that was.
 CREATE TABLE judgement (last_failure INTEGER NOT NULL, beginning INTEGER);

@@ -77,7 +77,7 @@ impl Store {
         ] {
             transaction.execute(sql, [before])?;
         }
-        for table in ["login", "name_day", "told", "coverage"] {
+        for table in ["login", "news", "name_day", "told", "coverage"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE day < ?"), [&day])?;
         }
         // Their numbers grow with time, as those of failures do.
@@ -195,8 +195,9 @@ impl Store {
             "UPDATE OR REPLACE name_day SET name = pseudonym(name) WHERE day < ?1 AND name <> x'00' \
                 AND name NOT LIKE 'pseudonym-%'",
             "UPDATE OR REPLACE login SET name = pseudonym(name), account = pseudonym(account), \
-                address = network(address) WHERE day < ?1 AND count = judged \
-                AND name NOT LIKE 'pseudonym-%'",
+                address = network(address) WHERE day < ?1 AND name NOT LIKE 'pseudonym-%' \
+                AND (name, account, network, day, service) NOT IN \
+                (SELECT name, account, network, day, service FROM news)",
             "DELETE FROM told WHERE day < ?1",
         ] {
             transaction.execute(sql, [&day])?;

@@ -46,8 +46,9 @@ impl Casebook<'_> {
         account: &Untrusted,
         (but, until): (Network, i64),
     ) -> Result<Vec<Visit>, StoreError> {
-        let sql = "SELECT service, first, last, country, asn FROM login \
-            WHERE account = ? AND network <> ? AND first <= ?";
+        let sql = "SELECT service, login.first, login.last, country, asn \
+            FROM login LEFT JOIN been USING (name, account, network) \
+            WHERE name = ? AND account = ? AND network <> ? AND login.first <= ?";
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let visit = |row: &Row<'_>| {
@@ -60,27 +61,27 @@ impl Casebook<'_> {
                     number: row.get::<_, Option<u32>>(4)?.unwrap_or(0),
                 })
             };
-            statement.query_map(params![account, but.cidr(), until], visit)?.collect()
+            let name = name_of(account.as_bytes());
+            statement.query_map(params![name, account, but.cidr(), until], visit)?.collect()
         };
         read().map_err(|e| self.error(e))
     }
 
-    /// Whether fewer than a tenth of the accounts log in from a country: of those around this one in
+    /// Whether fewer than a tenth of the accounts log in from a country: of those around this name in
     /// the alphabet, which say as much as all, and are found at once.
-    pub fn is_rare(&self, country: &Country, account: &Untrusted) -> Result<bool, StoreError> {
+    pub fn is_rare(&self, country: &Country, name: &Untrusted) -> Result<bool, StoreError> {
         let ask = |next: &str, side: &str| -> rusqlite::Result<(i64, i64)> {
             let sql = format!(
-                "WITH RECURSIVE other (account) AS (SELECT ?1 UNION ALL \
-                 SELECT (SELECT {next}(login.account) FROM login WHERE login.account {side} \
-                 other.account) FROM other WHERE other.account IS NOT NULL LIMIT {}) \
+                "WITH RECURSIVE other (name) AS (SELECT ?1 UNION ALL \
+                 SELECT (SELECT {next}(login.name) FROM login WHERE login.name {side} other.name) \
+                 FROM other WHERE other.name IS NOT NULL LIMIT {}) \
                  SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT 1 FROM been \
-                 WHERE been.account = other.account AND country = ?2)) \
-                 FROM other WHERE account IS NOT NULL AND account <> ?1",
+                 WHERE been.name = other.name AND country = ?2)) \
+                 FROM other WHERE name IS NOT NULL AND name <> ?1",
                 ASKED + 1
             );
             let mut statement = self.connection.prepare_cached(&sql)?;
-            statement
-                .query_row(params![account, country.code()], |row| Ok((row.get(0)?, row.get(1)?)))
+            statement.query_row(params![name, country.code()], |row| Ok((row.get(0)?, row.get(1)?)))
         };
         let both = ask("min", ">").and_then(|after| Ok((after, ask("max", "<")?)));
         let ((after, some_after), (before, some_before)) = both.map_err(|e| self.error(e))?;
@@ -163,14 +164,15 @@ impl Casebook<'_> {
 
     /// Messages that an account sent, by day and network.
     pub fn messages(&self, account: &Untrusted) -> Result<Vec<(String, Network, u64)>, StoreError> {
-        let sql = "SELECT day, network, sum(count) FROM login WHERE account = ? \
+        let sql = "SELECT day, network, sum(count) FROM login WHERE name = ? AND account = ? \
             AND service >= 'postfix' AND service < 'postfiy' GROUP BY day, network";
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let row = |row: &Row<'_>| {
                 Ok((row.get(0)?, network(row, 1)?, row.get::<_, i64>(2)?.unsigned_abs()))
             };
-            statement.query_map([account], row)?.collect()
+            let name = name_of(account.as_bytes());
+            statement.query_map(params![name, account], row)?.collect()
         };
         read().map_err(|e| self.error(e))
     }

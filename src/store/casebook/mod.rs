@@ -135,7 +135,7 @@ impl Store {
     /// Whether there is nothing that was not judged.
     pub fn is_judged(&self) -> Result<bool, StoreError> {
         let sql = "SELECT (SELECT last_failure FROM judgement) >= (SELECT coalesce(max(id), 0) FROM \
-            failure) AND NOT EXISTS (SELECT 1 FROM login WHERE count > judged)";
+            failure) AND NOT EXISTS (SELECT 1 FROM news)";
         self.connection.query_row(sql, [], |row| row.get(0)).map_err(|e| self.error("read", e))
     }
 }

@@ -53,9 +53,10 @@ impl Casebook<'_> {
     /// Kinds of logins that were not judged, of which the first is not after `until`, in the order of
     /// these; at most `most`.
     pub fn news(&self, until: i64, most: usize) -> Result<Vec<News>, StoreError> {
-        let sql = "SELECT account, network, day, service, count, judged, first, last, address, \
-            generation, position FROM login INDEXED BY login_news WHERE count > judged \
-            AND first <= ? ORDER BY first LIMIT ?";
+        let sql = "SELECT account, network, day, service, count, judged, login.first, last, address, \
+            generation, position FROM news INDEXED BY news_first \
+            CROSS JOIN login USING (name, account, network, day, service) \
+            WHERE news.first <= ? ORDER BY news.first LIMIT ?";
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let most = i64::try_from(most).unwrap_or(i64::MAX);

@@ -114,16 +114,16 @@ impl Casebook<'_> {
         let cidr = news.network.cidr();
         let (code, number) = (country.map(Country::code), network.map_or(0, |it| it.number));
         let put = || -> rusqlite::Result<()> {
-            let sql = "UPDATE login SET judged = count, country = ?, asn = ?, aso = ? \
-                WHERE account = ? AND network = ? AND day = ? AND service = ?";
-            let organisation = network.map(|network| &network.organisation);
-            let key = (&news.account, &cidr, &news.day, &news.service);
-            let mut update = self.connection.prepare_cached(sql)?;
-            update.execute(params![code, number, organisation, key.0, key.1, key.2, key.3])?;
-            let sql = "INSERT INTO been VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
+            let sql = "DELETE FROM news WHERE name = ? AND account = ? AND network = ? AND day = ? \
+                AND service = ?";
+            let key = params![name, news.account, cidr, news.day, news.service];
+            self.connection.prepare_cached(sql)?.execute(key)?;
+            let sql = "INSERT INTO been VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
                 first = min(first, excluded.first), last = max(last, excluded.last)";
             let mut insert = self.connection.prepare_cached(sql)?;
-            let values = params![name, news.account, cidr, news.first, news.last, code, number];
+            let aso = network.map(|network| &network.organisation);
+            let values =
+                params![name, news.account, cidr, news.first, news.last, code, number, aso];
             insert.execute(values).map(drop)
         };
         put().map_err(|e| self.error(e))?;
