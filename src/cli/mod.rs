@@ -163,7 +163,7 @@ fn as_service_user(
 
 /// Says that the command line makes no sense.
 fn usage(what: &str) -> Status {
-    let _ = Args::command().error(ErrorKind::InvalidValue, what).print();
+    say("error", &format!("{what}\n\nFor more information, try '--help'."));
     Status::Usage
 }
 

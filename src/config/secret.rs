@@ -9,8 +9,8 @@ use crate::files;
 /// More than any password has.
 const MOST_BYTES: u64 = 64 * 1024;
 
-/// What is said of a file that holds a password and that others can read.
-pub const EXPOSED: &str = "the file holds a password and others can read it";
+/// What is said of a file that holds a password, or a webhook's URL, and that others can read.
+pub const EXPOSED: &str = "the file holds a secret and others can read it";
 
 pub(super) fn exposed(path: &Path) -> Note {
     let hint = Some(format!("sudo chmod o-r {}", account::quoted(path)));
@@ -73,16 +73,13 @@ impl Secret {
             }
         })?;
         let text = String::from_utf8(text).map_err(|_| {
-            note(
-                format!("`{}_file` is not UTF-8 text", self.key),
-                "printf '%s\\n' 'PASSWORD' > FILE",
-            )
+            note(format!("`{}_file` is not UTF-8 text", self.key), "printf '%s\\n' 'SECRET' > FILE")
         })?;
         let password = text.strip_suffix('\n').unwrap_or(&text);
         let password = password.strip_suffix('\r').unwrap_or(password);
         if password.is_empty() || password.contains(['\n', '\r', '\0']) {
             let what = format!("`{}_file` must hold one line, the password", self.key);
-            return Err(note(what, "printf '%s\\n' 'PASSWORD' > FILE"));
+            return Err(note(what, "printf '%s\\n' 'SECRET' > FILE"));
         }
         Ok(password.to_owned())
     }

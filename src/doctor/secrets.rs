@@ -41,7 +41,7 @@ pub(super) fn check(scene: &Scene, told: &Told) {
         wrong += record(file, meta.mode(), told);
     }
     if wrong == 0 {
-        told.ok("passwords and records are closed to others");
+        told.ok("secrets and records are closed to others");
     }
 }
 
@@ -57,7 +57,7 @@ fn password(secret: &Secret, told: &Told) -> u32 {
         return 1;
     }
     if meta.mode() & OTHERS_WRITE != 0 {
-        let what = format!("{}: the file holds a password and others can change it", shown(file));
+        let what = format!("{}: the file holds a secret and others can change it", shown(file));
         told.error(&what, &format!("sudo chmod o-w {}", quoted(file)));
         return 1;
     }

@@ -103,7 +103,7 @@ fn a_secret_that_others_can_read_is_warned_of_and_never_shown() {
         Sentinel::default().file("mail.log", failure("2026-11-22T21:28:34Z", "203.0.113.9", "bob"));
     let config = fs::read_to_string(sentinel.path("maillogsentinel.conf")).unwrap();
     sentinel.write("maillogsentinel.conf", format!("{config}[report]\nsmtp_password = hunter2\n"));
-    let ran = sentinel.run().exits(0).says("holds a password").says("chmod o-r");
+    let ran = sentinel.run().exits(0).says("holds a secret").says("chmod o-r");
     assert!(!ran.stderr.contains("hunter2") && !ran.stdout.contains("hunter2"));
 }
 

@@ -244,7 +244,7 @@ fn what_is_wrong_with_the_configuration_is_told() {
             let setting = format!("report.smtp_password_file={}", path.display());
             sentinel.file("se cret", "x\n").set(setting)
         };
-        let what = ": the file holds a password and others can read it";
+        let what = ": the file holds a secret and others can read it";
         let empty_journal = |scene: Sentinel| {
             scene.set("paths.mail_log=journal").set("journal.directory=/etc/init.d")
         };

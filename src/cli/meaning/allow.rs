@@ -29,7 +29,7 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &Allow) -> Result<Status, StoreErro
                 Err(why) => return Ok(usage(&why)),
             };
             if desk.store.disallow(&what)? {
-                return Ok(print(&format!("{what} is not on the list any more.\n"), Status::Done));
+                return Ok(desk.confirm(&format!("{what} is not on the list any more.\n")));
             }
             let hint = "`maillogsentinel allow` shows the list";
             Ok(fail(&format!("{what} is not on the list"), Some(hint)))
@@ -60,7 +60,7 @@ fn add(desk: &mut Desk<'_>, add: &AllowAdd) -> Result<Status, StoreError> {
     let until = add.until.as_ref().map_or(String::new(), |day| format!(" until {day}"));
     let told =
         format!("{what} is on the list{until}: from now on, it is no attacker and no thief.\n");
-    Ok(print(&told, Status::Done))
+    Ok(desk.confirm(&told))
 }
 
 /// An address as the network of it alone, a network by its first address, an account in small letters.

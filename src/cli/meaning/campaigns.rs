@@ -98,7 +98,7 @@ fn all(desk: &Desk<'_>, args: &Campaigns) -> Result<Status, StoreError> {
         let when = if args.all { "" } else { " in the last 30 days (--all for older ones)" };
         return Ok(print(&format!("No campaigns{when}.\n"), Status::Done));
     }
-    let heads = ["", "kind", "failures", "addresses", "accounts", "first", "last"];
+    let heads = ["", "kind", "failures", "addresses", "first", "last", "accounts", ""];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     let shown = if args.all { campaigns.len() } else { SHOWN };
     for campaign in campaigns.iter().take(shown) {
@@ -109,12 +109,13 @@ fn all(desk: &Desk<'_>, args: &Campaigns) -> Result<Status, StoreError> {
             campaign.kind().text().to_owned(),
             grouped(campaign.failures),
             grouped(campaign.sources),
-            accounts(campaign, &names),
             desk.moment(campaign.first),
+            desk.moment(campaign.last),
+            accounts(campaign, &names),
             state(desk, campaign),
         ]);
     }
-    let mut out = table::lines(&rows);
+    let mut out = table::folded(&rows, 6);
     if campaigns.len() > shown {
         let _ = writeln!(out, "and {} more (--all and --json show all)", campaigns.len() - shown);
     }
@@ -140,9 +141,9 @@ pub(super) fn tool(campaign: &Campaign) -> String {
 /// Whether it goes on, in words.
 fn state(desk: &Desk<'_>, campaign: &Campaign) -> String {
     if campaign.is_running(desk.now) {
-        format!("running, {}", rhythm(campaign.gap()))
+        format!("still running, about {}", rhythm(campaign.gap()))
     } else {
-        desk.moment(campaign.last)
+        String::new()
     }
 }
 
@@ -221,7 +222,7 @@ fn more_of(out: &mut String, all: u64, known: usize) {
 pub(super) fn for_people(name: &Untrusted) -> String {
     match name.as_bytes() {
         crate::user_name::UNKNOWN => "(unknown)".to_owned(),
-        b"" => "\"\"".to_owned(),
+        blank if blank.trim_ascii().is_empty() => format!("\"{}\"", name.for_terminal()),
         _ => name.for_terminal().into_owned(),
     }
 }

@@ -23,6 +23,10 @@ const MOST: usize = 50;
 /// What stands before a sign: its time, and two blanks.
 const TIME: usize = 18;
 
+/// What shows a line of evidence, compressed or not; it may hold anything.
+const SHOW_LINE: &str =
+    "`zcat -f FILE | tail -c +$((BYTE + 1)) | head -1 | cat -v` shows such a line.\n";
+
 /// A finding for other programs. Times are RFC 3339.
 #[derive(Serialize)]
 struct Document {
@@ -52,7 +56,7 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &Findings) -> Result<Status, StoreE
         let mut status = Status::Done;
         for id in &ack.ids {
             if desk.store.acknowledge(*id, (desk.now, ack.comment.as_deref()))? {
-                print(&format!("Finding {id} is acknowledged.\n"), Status::Done);
+                desk.confirm(&format!("Finding {id} is acknowledged.\n"));
             } else {
                 let hint = "`maillogsentinel findings` lists those that are open";
                 status = fail(&format!("there is no open finding {id}"), Some(hint));
@@ -90,6 +94,7 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &Findings) -> Result<Status, StoreE
         let _ = writeln!(out, "These are the first {most}; --all and --json show more.");
     }
     if status != Status::Done {
+        out.push_str(SHOW_LINE);
         out.push_str("`maillogsentinel findings ack ID` once you know what it is.\n");
     }
     Ok(print(&out, status))

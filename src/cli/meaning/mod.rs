@@ -30,6 +30,8 @@ struct Desk<'h> {
     config: &'h Config,
     store: Store,
     now: i64,
+    /// Whether to tell only what is wrong.
+    quiet: bool,
 }
 
 impl Desk<'_> {
@@ -37,6 +39,11 @@ impl Desk<'_> {
     fn moment(&self, second: i64) -> String {
         let time = Timestamp::from_second(second).unwrap_or_default();
         time.to_zoned(self.host.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+    }
+
+    /// Says that something was done.
+    fn confirm(&self, text: &str) -> Status {
+        if self.quiet { Status::Done } else { print(text, Status::Done) }
     }
 
     /// A moment as RFC 3339 has it, for JSON.
@@ -61,7 +68,7 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
         Err(error) => return refuse(&error),
     };
     let now = (host.now)().as_second();
-    let mut desk = Desk { host, config, store, now };
+    let mut desk = Desk { host, config, store, now, quiet: args.quiet > 0 };
     let done = match &args.command {
         Some(Command::Campaigns(it)) => campaigns::run(&desk, it),
         Some(Command::Findings(it)) => findings::run(&mut desk, it),

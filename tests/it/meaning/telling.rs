@@ -1,6 +1,7 @@
 //! How judgements are told: hostile names, lines that fit, numbers that agree, mistakes.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -76,6 +77,29 @@ fn every_line_of_evidence_fits_a_terminal() {
     assert!(evidence.iter().all(|it| !it["text"].as_str().unwrap().contains('\n')), "{found:#}");
     let has_place = |it: &Value| it["place"].as_str().is_some_and(|at| at.contains(", byte "));
     assert!(evidence.iter().any(has_place), "{found:#}");
+}
+
+#[test]
+fn a_line_of_evidence_is_shown_by_the_command_that_findings_names() {
+    let mut log: Vec<u8> =
+        (0..60).flat_map(|at| failure(&ago(100 - at), "203.0.113.5", "alice")).collect();
+    log.extend(success(&ago(20), "203.0.113.5", "alice"));
+    let sentinel = Sentinel::default().file("mail.log", log);
+    sentinel.run().exits(0);
+    let told = Ran::of(&mut sentinel.command(&["findings"])).exits(1).stdout;
+    let command = told.lines().find(|line| line.contains("shows such a line")).unwrap();
+    let command = command.split('`').nth(1).unwrap();
+    let found = json(&sentinel, &["findings", "--json"], 1);
+    let places = found[0]["evidence"].as_array().unwrap().iter().map(|it| it["place"].as_str());
+    let place = places.flatten().next().unwrap();
+    let (file, byte) = place.rsplit_once(", byte ").unwrap();
+    let command = command.replace("FILE", &format!("'{file}'")).replace("BYTE", byte);
+    let shown = Command::new("sh").args(["-c", &command]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        shown.contains("sasl_username=alice") && shown.lines().count() == 1,
+        "{command}: {shown}"
+    );
 }
 
 #[test]
