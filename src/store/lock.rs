@@ -2,11 +2,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 
 use super::StoreError;
 
@@ -14,7 +14,10 @@ use super::StoreError;
 pub const FILE_NAME: &str = "maillogsentinel.lock";
 
 /// The lock, held until dropped or until the process ends, however it ends.
-pub struct Lock(#[expect(dead_code, reason = "its descriptor holds the lock")] File);
+pub struct Lock {
+    file: File,
+    is_new: bool,
+}
 
 /// How long another run may hold the lock before one that waits gives up.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -58,9 +61,7 @@ impl Lock {
             let path = path.clone();
             move |source| StoreError::Io { action, path, source }
         };
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o640);
-        let mut file = options.open(&path).map_err(io("open"))?;
+        let (mut file, is_new) = open(&path).map_err(io("open"))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -74,8 +75,38 @@ impl Lock {
             file.write_all(format!("{}\n", std::process::id()).as_bytes())
         };
         write(&mut file).map_err(io("write"))?;
-        Ok(Self(file))
+        Ok(Self { file, is_new })
     }
+
+    /// Gives its file to a user and a group, if it was not there before.
+    pub fn give_if_new(&self, user: u32, group: u32) -> io::Result<()> {
+        if self.is_new { fchown(&self.file, Some(user), Some(group)) } else { Ok(()) }
+    }
+}
+
+/// Opens the lock's file, and tells whether it is new. Root opens it in a folder of the service's user,
+/// who could lead it elsewhere by a link, or by another name for a file of root's.
+fn open(path: &Path) -> io::Result<(File, bool)> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o640);
+    options.custom_flags(
+        OFlags::NOFOLLOW.bits().cast_signed() | OFlags::NONBLOCK.bits().cast_signed(),
+    );
+    match options.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        created => return created.map(|file| (file, true)),
+    }
+    let linked =
+        || io::Error::other("it is a link or no file, which this program never makes: remove it");
+    let file = options.open(path).map_err(|error| {
+        if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
+            linked()
+        } else {
+            error
+        }
+    })?;
+    let meta = file.metadata()?;
+    if meta.is_file() && meta.nlink() == 1 { Ok((file, false)) } else { Err(linked()) }
 }
 
 /// The process that wrote its number into the lock file, with the name that /proc gives it.

@@ -1,7 +1,7 @@
 //! What `--reset` and `--purge` promise, told as runs.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -474,6 +474,38 @@ fn after_root_has_reset_the_usual_user_can_run_it() {
     let moved = fs::metadata(backup(&sentinel).join("maillogsentinel.csv")).unwrap();
     assert_eq!(moved.uid(), 65534, "owners stay");
     Ran::of(&mut as_nobody(&sentinel, &[])).exits(0).prints("3 failed logins recorded");
+}
+
+#[test]
+fn root_follows_no_link_that_the_services_user_can_make() {
+    let sentinel = recorded().file("victim", "root's");
+    let untouched = || {
+        let meta = fs::metadata(sentinel.path("victim")).unwrap();
+        let text = fs::read_to_string(sentinel.path("victim")).unwrap();
+        assert_eq!((meta.uid(), text.as_str()), (0, "root's"));
+    };
+    let link = |victim: &str, name: &str| {
+        let _ = fs::remove_file(sentinel.path(name));
+        symlink(sentinel.path(victim), sentinel.path(name)).unwrap();
+        lchown(sentinel.path(name), Some(65534), Some(65534)).unwrap();
+    };
+    let lock = "state/maillogsentinel.lock";
+    for victim in ["victim", "none"] {
+        link(victim, lock);
+        archive(&sentinel, "--reset").exits(1).says("it is a link or no file");
+        untouched();
+        assert!(!sentinel.path("none").exists());
+    }
+    fs::remove_file(sentinel.path(lock)).unwrap();
+    fs::hard_link(sentinel.path("victim"), sentinel.path(lock)).unwrap();
+    archive(&sentinel, "--reset").exits(1).says("it is a link or no file");
+    untouched();
+    fs::remove_file(sentinel.path(lock)).unwrap();
+    link("victim", "operational.log.1");
+    archive(&sentinel, "--reset").exits(1).says("root does not follow it");
+    untouched();
+    fs::remove_file(sentinel.path("operational.log.1")).unwrap();
+    archive(&sentinel, "--reset").exits(0);
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod plan;
 mod relocate;
 
 use std::io::{self, IsTerminal, Write};
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -123,13 +123,12 @@ fn warnings(scope: Scope, plan: &Plan, open_ends: Unfinished, config: &Config) -
 /// Takes the lock, which needs a state folder: without one no run is at work.
 fn take_lock(state_dir: &Path) -> anyhow::Result<Option<Lock>> {
     let Ok(folder) = std::fs::metadata(state_dir) else { return Ok(None) };
-    let path = state_dir.join(lock::FILE_NAME);
-    let is_new = !path.exists();
     let lock = Lock::soon(state_dir, &|| false).map_err(super::sql::hinted)?;
-    if is_new && rustix::process::geteuid().is_root() {
+    if rustix::process::geteuid().is_root() {
         // Else the user of the next run could not take it.
-        chown(&path, Some(folder.uid()), Some(folder.gid()))
-            .with_context(|| format!("cannot give {} to its user", shown(&path)))?;
+        lock.give_if_new(folder.uid(), folder.gid()).with_context(|| {
+            format!("cannot give {} to its user", shown(&state_dir.join(lock::FILE_NAME)))
+        })?;
     }
     Ok(Some(lock))
 }

@@ -8,9 +8,10 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::cli::sql::{PYTHON_LIST, PYTHON_OFFSET, is_being_written};
 use crate::config::{Config, MailLog};
@@ -88,6 +89,9 @@ impl Plan {
             return Ok(());
         }
         let cannot = || format!("cannot look at {}\n  hint: {WHO}", super::shown(path));
+        if rustix::process::geteuid().is_root() {
+            may_be_followed(path)?;
+        }
         let from = match fs::canonicalize(path) {
             Err(error) if is_absent(&error) => return Ok(()),
             other => other.with_context(cannot)?,
@@ -195,6 +199,22 @@ impl Plan {
         self.add(&store::unfinished_store(&store))?;
         self.add_with_companions(&store)
     }
+}
+
+/// Root follows links of root only: in its folders, the service's user can link to anything.
+fn may_be_followed(path: &Path) -> anyhow::Result<()> {
+    for part in path.ancestors() {
+        let Ok(meta) = fs::symlink_metadata(part) else { continue };
+        if meta.is_symlink() && meta.uid() != 0 {
+            bail!(
+                "{} is a link of user {}, and root does not follow it; nothing was moved\n  hint: remove the \
+                 link, or run this as that user",
+                super::shown(part),
+                meta.uid()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The names in `folder`, sorted; none if it is not there.
