@@ -148,12 +148,26 @@ pub fn reading_group(path: &Path) -> Option<String> {
     (meta.mode() & 0o044 == 0o040).then(|| group_name(meta.gid()))
 }
 
-/// Whether somebody who is only in `groups` may read the file at `path`, or what is in the way.
-pub fn in_the_way(path: &Path, groups: &[String]) -> Option<PathBuf> {
+/// Whether an account, or one still to be made, that gets `groups` may read the file at `path`, or what
+/// is in the way.
+pub fn in_the_way(
+    path: &Path,
+    (account, groups): (Option<&Account>, &[String]),
+) -> Option<PathBuf> {
     let may = |path: &Path, right: u32| {
         let Ok(meta) = path.metadata() else { return false };
-        let is_member = groups.contains(&group_name(meta.gid()));
-        meta.mode() & if is_member { right << 3 } else { right } != 0
+        let is_owner = account.is_some_and(|it| it.user == meta.uid());
+        let is_known =
+            account.is_some_and(|it| it.group == meta.gid() || it.groups.contains(&meta.gid()));
+        let is_member = is_known || groups.contains(&group_name(meta.gid()));
+        let shift = if is_owner {
+            6
+        } else if is_member {
+            3
+        } else {
+            0
+        };
+        meta.mode() & (right << shift) != 0
     };
     let folder = path.ancestors().skip(1).find(|folder| !may(folder, 0o001));
     folder.or((!may(path, 0o004)).then_some(path)).map(Path::to_owned)

@@ -17,6 +17,8 @@ pub struct Entry {
     pub value: String,
     /// The line its key is on.
     pub line: usize,
+    /// The last line of its value.
+    pub end: usize,
     /// It stands in `[DEFAULT]`, and this section has no such key of its own.
     pub inherited: bool,
 }
@@ -51,6 +53,7 @@ pub fn read(text: &str) -> (Vec<Entry>, Vec<Syntax>) {
         {
             last.value.push('\n');
             last.value.push_str(trimmed);
+            last.end = line;
             continue;
         }
         if trimmed.is_empty() {
@@ -92,7 +95,8 @@ pub fn read(text: &str) -> (Vec<Entry>, Vec<Syntax>) {
                 format!("`{key}` is in section [{section}] already, on line {}", earlier.line);
             mistakes.push(Syntax { line, what });
         }
-        entries.push(Entry { section: section.clone(), key, value, line, inherited: false });
+        let section = section.clone();
+        entries.push(Entry { section, key, value, line, end: line, inherited: false });
         open = Some(indent);
     }
     for entry in &mut entries {

@@ -104,6 +104,7 @@ pub fn setting(text: &str) -> Option<Entry> {
         key: key.trim().to_lowercase(),
         value: value.trim().to_owned(),
         line: 0,
+        end: 0,
         inherited: false,
     })
 }

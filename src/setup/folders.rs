@@ -137,10 +137,13 @@ pub(super) fn recorded(
     folders.dedup();
     folders.retain(|path| fs::symlink_metadata(place.at(path)).is_ok());
     let user = account::local(name).ok().flatten().map(|it| it.user);
-    folders.into_iter().partition(|path| {
+    let (mut gone, kept): (Vec<PathBuf>, _) = folders.into_iter().partition(|path| {
         place.check(path).and_then(|()| check(path, name)).is_ok()
             && (place.is_staging() || user.is_some_and(|user| is_whole(path, user)))
-    })
+    });
+    // What is in another one goes with it; sorted, that one comes first.
+    gone.dedup_by(|inner, outer| inner.starts_with(&*outer));
+    (gone, kept)
 }
 
 /// Whether a folder and all that is in it is one user's.

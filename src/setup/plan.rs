@@ -72,7 +72,7 @@ pub fn plan(wanted: &Wanted<'_>, place: &Place) -> Result<Vec<Change>, Refusal> 
         && !is_rotated(place)
     {
         let path = Path::new(ROTATIONS).join(NAME);
-        all.push(file(&path, ROTATION.into(), 0o644, "how the CSV is rotated"));
+        all.push(file(&path, rotation(account).into_bytes(), 0o644, "how the CSV is rotated"));
     }
     if place.is_staging() {
         all.extend(STAGED.map(|(path, text)| {
@@ -91,6 +91,13 @@ pub fn plan(wanted: &Wanted<'_>, place: &Place) -> Result<Vec<Change>, Refusal> 
     Ok(all)
 }
 
+/// How the CSV is rotated, by the account whose folder it is in.
+fn rotation(account: &str) -> String {
+    let group = account::find(account).ok().flatten().map(|it| account::group_name(it.group));
+    let group = group.as_deref().unwrap_or(account);
+    ROTATION.replace("su maillogsentinel maillogsentinel", &format!("su {account} {group}"))
+}
+
 pub(super) fn file(path: &Path, bytes: Vec<u8>, mode: u32, what: &'static str) -> Change {
     Change::File { path: path.to_owned(), bytes, mode, reader: None, what }
 }
@@ -102,6 +109,14 @@ fn check(config: &Config, place: &Place) -> Result<(), Refusal> {
             let hint = "set it in section [systemd] of the configuration";
             calendar::check(text).map_err(|what| Refusal::new(format!("{timer}: {what}"), hint))?;
         }
+    }
+    if let Some(set) = &config.run_as
+        && !set.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    {
+        return Err(Refusal::new(
+            format!("{}: `run_as_user` is no name of an account", set.place),
+            "a name has letters, digits, `-`, `_` and `.`",
+        ));
     }
     if let Some(set) = &config.run_as
         && !place.is_staging()
@@ -116,7 +131,9 @@ fn check(config: &Config, place: &Place) -> Result<(), Refusal> {
         match log {
             MailLog::File(path) if !place.is_staging() => {
                 log_is_there(path)?;
-                if let Some(closed) = account::in_the_way(path, &groups(config, place)) {
+                let own = account::find(config.account()).ok().flatten();
+                let reader = (own.as_ref(), &*groups(config, place));
+                if let Some(closed) = account::in_the_way(path, reader) {
                     return Err(Refusal::new(
                         format!(
                             "the mail log {} cannot be read by the service: {} is closed to its groups",
@@ -168,17 +185,21 @@ pub fn journal_is_there(directory: Option<&Path>) -> Result<(), Refusal> {
 fn program(own: &Path, place: &Place) -> Result<Option<Change>, Refusal> {
     let same = |path: &PathBuf| {
         let identity = |path: &Path| fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
-        !place.is_staging() && identity(path).is_some() && identity(path) == identity(own)
+        let is_it = identity(path).is_some() && identity(path) == identity(own);
+        // A package's in an image is that image's own.
+        is_it && (!place.is_staging() || !path.starts_with(place.at(PROGRAMS[0])))
     };
     let found: Vec<_> = PROGRAMS.iter().map(|folder| place.at(folder).join(NAME)).collect();
     let first = found.iter().find(|path| path.exists());
     if first.is_some_and(same) {
         return Ok(None);
     }
-    if let Some(other) = first.filter(|path| !path.starts_with(place.at(PROGRAMS[0]))) {
+    // Or an upgrade of a package would not reach the copy that services run.
+    let is_packaged = found.iter().skip(1).any(same);
+    if let Some(other) = first.filter(|it| is_packaged || !it.starts_with(place.at(PROGRAMS[0]))) {
         return Err(Refusal::new(
             format!("{} is another one than this, and services would run that", other.display()),
-            format!("run {} --setup, or remove it first", other.display()),
+            format!("remove it first, or run {} --setup", other.display()),
         ));
     }
     let bytes = fs::read(own).map_err(|error| {

@@ -18,18 +18,25 @@ pub fn set(text: &str, (section, key): (&str, &str), value: &str) -> String {
     let set_at: Vec<_> = entries
         .iter()
         .filter(|it| it.section == section && it.key == key && !it.inherited)
-        .map(|it| it.line - 1)
+        .map(|it| (it.line - 1, it.end))
         .collect();
-    let shown_at = || (start..end).find(|at| lines.get(*at).is_some_and(|line| shows(line, key)));
+    let shown_at = || {
+        let at = (start..end).find(|at| lines.get(*at).is_some_and(|line| shows(line, key)));
+        at.map(|at| (at, at + 1))
+    };
     let mut out: Vec<&str> = Vec::new();
-    if let Some(at) = set_at.last().copied().or_else(shown_at) {
-        // A value goes on in lines that are indented.
-        let of_it = lines.iter().skip(at + 1).take(end.saturating_sub(at + 1));
-        let is_rest = |line: &&&str| line.starts_with([' ', '\t']) && !line.trim().is_empty();
-        let rest = if set_at.is_empty() { 0 } else { of_it.take_while(is_rest).count() };
+    let indented;
+    if let Some((at, rest)) = set_at.last().copied().or_else(shown_at) {
+        // As deep as the keys around it, or those below would be taken for more of its value.
+        let is_text =
+            |line: &&&str| !line.trim().is_empty() && !line.trim().starts_with(['#', ';']);
+        let from = if set_at.is_empty() { rest } else { at };
+        let like = lines.get(from..end.max(rest)).unwrap_or_default().iter().find(is_text);
+        let depth = like.map_or(0, |line| line.len() - line.trim_start().len());
+        indented = like.and_then(|line| line.get(..depth)).unwrap_or_default().to_owned() + &new;
         out.extend(lines.iter().take(at));
-        out.push(&new);
-        out.extend(lines.iter().skip(at + 1 + rest));
+        out.push(&indented);
+        out.extend(lines.iter().skip(rest));
     } else {
         let kept = lines.get(start..end).unwrap_or_default();
         let blank = kept.iter().rev().take_while(|line| line.trim().is_empty()).count();
@@ -72,6 +79,20 @@ mod tests {
             set("[a]\nb = c", ("dns", "enabled"), "no"),
             "[a]\nb = c\n\n[dns]\nenabled = no\n"
         );
+    }
+
+    #[test]
+    fn keys_that_are_indented_and_values_that_go_on_stay_apart() {
+        let text =
+            "[paths]\n  working_dir = /a,\n    /b\n  state_dir = /s\n#  csv\n  csv_filename = a\n";
+        let changed = set(text, ("paths", "working_dir"), "/new");
+        assert_eq!(changed, text.replace("/a,\n    /b", "/new"));
+        let text = "[report]\nemail = a,\n# second\n\n  b\nhtml = no\n";
+        assert_eq!(set(text, ("report", "email"), "c"), "[report]\nemail = c\nhtml = no\n");
+        let text = "[paths]\n#working_dir = /var\n  state_dir = /s\n";
+        let changed = set(text, ("paths", "working_dir"), "/w");
+        assert_eq!(changed, "[paths]\n  working_dir = /w\n  state_dir = /s\n");
+        assert_eq!(read_ini(&changed).0.len(), 2);
     }
 
     #[test]

@@ -35,7 +35,9 @@ impl Steps {
         let missing = databases.iter().any(|it| it.paths.iter().any(|path| !path.exists()));
         Self {
             databases: is_here && missing && answers.download.unwrap_or(true),
-            run: is_here && !config.paths.state_dir.join(FILE_NAME).exists(),
+            // A first run that failed may have left one of them.
+            run: is_here
+                && !(config.paths.state_dir.join(FILE_NAME).exists() && config.paths.csv.is_file()),
             message: is_here && answers.test_message,
         }
     }
@@ -48,7 +50,7 @@ impl Steps {
     pub(super) fn before(&self) -> Vec<String> {
         let all = [
             (self.databases, "download the databases of countries and networks"),
-            (self.run, "read the log and its rotations for the first time"),
+            (self.run, "read the log and its rotations"),
         ];
         all.into_iter().filter(|(wanted, _)| *wanted).map(|(_, text)| text.to_owned()).collect()
     }

@@ -207,10 +207,9 @@ fn files(args: &Args, place: &Place) -> Result<(Option<PathBuf>, PathBuf), Stop>
     match (&args.config, there) {
         (Some(named), there) => {
             let named = std::path::absolute(named)?;
-            let is_usual = DEFAULT_PATHS.iter().any(|path| place.at(path) == named);
+            // Services read the first that is there, whatever was named.
             let usual = there.unwrap_or(Path::new(DEFAULT_PATHS[0])).to_owned();
-            let target = if is_usual && !place.is_staging() { named.clone() } else { usual };
-            Ok((Some(named), target))
+            Ok((Some(named), usual))
         }
         (None, Some(there)) => Ok((Some(place.at(there)), there.to_owned())),
         (None, None) => Ok((None, PathBuf::from(DEFAULT_PATHS[0]))),
