@@ -109,9 +109,25 @@ pub struct JournalEntry {
 
 impl JournalEntry {
     /// Whether it was received in the same boot as `other`, and not after it: whatever was done to
-    /// the clock since, and to the files, whose entries may have got new numbers.
+    /// the clock since, and to the files, whose entries may have got new numbers. Lines that journald
+    /// reads at once have one time; then numbers tell, if they are of the same series.
     pub fn is_up_to(&self, other: &Self) -> bool {
-        self.boot == other.boot && self.monotonic_us <= other.monotonic_us
+        let is_before = self.monotonic_us < other.monotonic_us;
+        let is_at_once = self.monotonic_us == other.monotonic_us;
+        self.boot == other.boot && (is_before || is_at_once && !self.is_numbered_after(other))
+    }
+
+    fn is_numbered_after(&self, other: &Self) -> bool {
+        let (Some((own, number)), Some((its, before))) = (self.number(), other.number()) else {
+            return false;
+        };
+        own == its && number > before
+    }
+
+    /// The series of numbers that it has one of, and which.
+    pub fn number(&self) -> Option<(&str, u64)> {
+        let (series, rest) = self.cursor.strip_prefix("s=")?.split_once(";i=")?;
+        Some((series, u64::from_str_radix(rest.split_once(';')?.0, 16).ok()?))
     }
 
     /// When it was received.

@@ -184,7 +184,10 @@ impl Redactor {
             b"user" | b"account" => {
                 let end = value.iter().position(|b| b" ,;:()[]<>\"'".contains(b));
                 let name = value.get(..end.unwrap_or(value.len())).filter(|n| !n.is_empty())?;
-                if self.words.make_up(name) && !before.ends_with(b"owned by ") {
+                // Numbers stay, but a long one where a user stands is a telephone's: a name.
+                let is_number = name.len() > 5 && name.iter().all(u8::is_ascii_digit);
+                let is_said = self.words.make_up(name) && !is_number;
+                if is_said && !before.ends_with(b"owned by ") {
                     return None;
                 }
                 out.extend_from_slice(word);

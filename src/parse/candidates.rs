@@ -14,7 +14,7 @@ pub(super) const DOVECOT: [&[u8]; 1] = [b"-login: "];
 pub(super) const AUTH: [&[u8]; 1] = [b" auth"];
 
 /// One of these is in every message of Dovecot's auth service, whatever stands before it.
-const AUTH_MESSAGE: [&[u8]; 2] = [b"auth: ", b"auth-worker("];
+const AUTH_MESSAGE: [&[u8]; 3] = [b"auth: ", b"auth(", b"auth-worker("];
 
 /// Words to look for.
 pub(super) type Needles = Vec<&'static [u8]>;

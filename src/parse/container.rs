@@ -14,6 +14,8 @@ use super::time::{self, Stamp};
 
 /// What stands before the time of an object, which is last. In a text this would be `\"time\"`.
 const TIME: &[u8] = b"\"time\"";
+/// So much of a line Docker puts into one object.
+const PIECE_BYTES: usize = 16 << 10;
 /// The longest name of a container in front of a line.
 const NAME_BYTES: usize = 128;
 
@@ -58,11 +60,12 @@ pub fn is_wrapped(line: &[u8]) -> bool {
 }
 
 /// Whether a runtime wrote the start of a line only, which it found too long: CRI marks it by `P`, and an
-/// object of Docker's lacks the end of the line.
+/// object of Docker's is full and lacks the end of the line. One that is not full may lack it as well:
+/// a container died, or another program has written the object anew.
 pub fn is_split(line: &[u8]) -> bool {
     if is_object(line) {
         let object: Result<Object<'_>, _> = serde_json::from_slice(line);
-        return object.is_ok_and(|object| !object.log.ends_with('\n'));
+        return object.is_ok_and(|it| it.log.len() >= PIECE_BYTES && !it.log.ends_with('\n'));
     }
     stream(line).is_some_and(|rest| rest.starts_with(b"P "))
 }

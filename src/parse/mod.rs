@@ -105,11 +105,12 @@ impl Outage {
     ///
     /// Give it every line of a process, or at least those that [`read`] understands.
     pub fn settle(&mut self, header: &Header<'_>, message: &Message<'_>) -> Rule {
-        let same = self.processes.remove(header.process);
+        let process = key(header);
+        let same = self.processes.remove(&process);
         match message {
             Message::Unrelated(Rule::AuthServiceDown) => {
                 if self.processes.len() < PROCESSES {
-                    self.processes.insert(header.process.into());
+                    self.processes.insert(process);
                 }
                 Rule::AuthServiceDown
             }
@@ -131,14 +132,19 @@ impl Outage {
         Self { processes: processes.into_iter().collect() }
     }
 
-    /// A line of `process` that [`read`] was not asked about stands in between.
-    fn forget(&mut self, process: &[u8]) {
-        self.processes.remove(process);
+    /// A line of a process that [`read`] was not asked about stands in between.
+    fn forget(&mut self, header: &Header<'_>) {
+        self.processes.remove(&key(header));
     }
 
     fn is_over(&self) -> bool {
         self.processes.is_empty()
     }
+}
+
+/// A process of one of the hosts whose lines are in a log; without blanks, as both are.
+fn key(header: &Header<'_>) -> Box<[u8]> {
+    [header.host, header.process].join(&0).into()
 }
 
 /// More processes than Postfix runs by default (`default_process_limit = 100`), for each service.

@@ -312,7 +312,7 @@ impl Scanner {
             let text = block.get(unread).unwrap_or_default();
             for line in lines(text).map(unpacked) {
                 if let Ok(header) = syslog::header(&line) {
-                    self.outage.forget(header.process);
+                    self.outage.forget(&header);
                 }
             }
         }

@@ -86,6 +86,8 @@ impl Live {
         let mut run = Run { host, config, store, enricher, told, puts_off, summary };
         run.begin()?;
         let before = run.store.newest_failure()?;
+        // What is committed is handed out, also if this pass fails after that.
+        self.handed_out.get_or_insert(before);
         run.read(progress)?;
         let Run { store, summary, .. } = run;
         if summary.lines > 0 {

@@ -221,6 +221,18 @@ fn one_value_is_one_placeholder_and_others_are_others() {
     assert_eq!(addresses, users.len(), "{}", ran.stdout);
 }
 
+#[test]
+fn a_telephone_number_is_a_name_where_a_user_stands() {
+    let number = "4915112345678";
+    let mut log = failure("Nov 22 21:28:34", "81.2.69.142", number);
+    let after =
+        format!("Nov 22 21:28:35 mx1 dovecot: auth: Error: ldap: user {number} not found\n");
+    log.extend(after.bytes());
+    let sentinel = Sentinel::default().file("mail.log", log);
+    let ran = Ran::of(&mut sentinel.command(&["anonymize", "-i", "mail.log"])).exits(0);
+    assert!(!ran.stdout.contains(number) && ran.stdout.contains("user user1"), "{}", ran.stdout);
+}
+
 fn secret(sentinel: &Sentinel, name: &str, content: &str, mode: u32) {
     sentinel.write(name, content);
     fs::set_permissions(sentinel.path(name), fs::Permissions::from_mode(mode)).unwrap();

@@ -353,7 +353,8 @@ fn idle_it_takes_no_time_and_little_memory_whatever_came_before() {
     thread::sleep(3 * SECOND);
     let (after, memory) = follower.used();
     assert!(after - before <= 1, "{} ticks in 3 s", after - before);
-    let most = if cfg!(debug_assertions) { 8_000 } else { 20_000 };
+    // The text of one that is optimised takes less than the other half.
+    let most = if cfg!(debug_assertions) { 10_000 } else { 20_000 };
     assert!(memory < most, "{memory} kB");
     follower.end();
 }
@@ -361,7 +362,8 @@ fn idle_it_takes_no_time_and_little_memory_whatever_came_before() {
 #[test]
 fn each_line_of_json_is_a_document_in_the_terms_of_ecs() {
     let sentinel = scene();
-    let follower = Follower::of(&sentinel, &["--json"]);
+    // Quiet, as docs/follow.md has it for what ships events.
+    let follower = Follower::of(&sentinel, &["--json", "--quiet"]);
     let document = |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap();
     follower.next();
     let stamp = "2026-11-24T10:00:00.123456+01:00";

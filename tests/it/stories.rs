@@ -582,7 +582,12 @@ fn the_rest_of_a_line_that_a_container_runtime_has_split_is_no_line_of_its_own()
     };
     for log in [
         [cri("P", "xxxx"), cri("F", forged), cri("F", &real)],
-        [object("xxxx"), object(&format!("{forged}\\n")), object(&format!("{real}\\n"))],
+        // Docker splits at 16 KiB.
+        [
+            object(&"x".repeat(1 << 14)),
+            object(&format!("{forged}\\n")),
+            object(&format!("{real}\\n")),
+        ],
     ] {
         let sentinel = Sentinel::default().file("mail.log", log.concat());
         sentinel.run().exits(0);
@@ -590,4 +595,29 @@ fn the_rest_of_a_line_that_a_container_runtime_has_split_is_no_line_of_its_own()
         let ran = Ran::of(&mut sentinel.command(&["explain", "mail.log"])).exits(0);
         ran.prints("3 lines: 1 failed logins");
     }
+    // What ends without a newline is whole where it is short: another program has written it anew.
+    let anew = [object(forged), object(&real), object(&real)];
+    let sentinel = Sentinel::default().file("mail.log", anew.concat());
+    sentinel.run().exits(0).prints("3 failed logins recorded");
+}
+
+#[test]
+fn an_auth_service_that_one_host_cannot_reach_hides_no_failure_of_another() {
+    let line = |host: &str, text: &str| {
+        format!("Nov 22 21:28:33 {host} postfix/smtpd[100]: warning: {text}\n")
+    };
+    let failed = |address: &str, user: &str| {
+        format!("unknown[{address}]: SASL LOGIN authentication failed: x, sasl_username={user}")
+    };
+    let log = [
+        line(
+            "mx1",
+            "SASL: Connect to Dovecot auth socket 'private/auth' failed: Connection refused",
+        ),
+        line("mx2", &failed("203.0.113.9", "real")),
+        line("mx1", &failed("203.0.113.8", "(unavailable)")),
+    ];
+    let sentinel = Sentinel::default().file("mail.log", log.concat());
+    sentinel.run().exits(0);
+    assert_eq!(sentinel.who(), ["203.0.113.9 real"]);
 }

@@ -117,7 +117,9 @@ impl<'a> Follower<'a> {
         // From here on a signal ends it in order.
         let signals = signals.map_err(|it| failed(format!("cannot wait for signals: {it}")))?;
         host.dies_at_once.store(false, Ordering::Relaxed);
-        let output = (args.quiet == 0).then(|| Output::new(args.json, host.zone.clone()));
+        // Who asks for JSON wants the events, however little he wants to be told.
+        let output =
+            (args.json || args.quiet == 0).then(|| Output::new(args.json, host.zone.clone()));
         Ok(Self {
             host,
             args,

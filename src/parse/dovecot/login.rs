@@ -66,6 +66,13 @@ const REASONS: [(&[u8], Outcome); 20] = [
 /// More attempts than a connection can make before it is ended; a larger number is no number.
 const MOST_ATTEMPTS: u32 = 10_000;
 
+const ONE_USER: &str = "one user in a line of a proxy";
+
+/// Whether a client may have written a part of a proxy's line: its name stands there in brackets as well.
+fn is_forged(text: &[u8], is_proxied: bool) -> bool {
+    is_proxied && memmem::find_iter(text, b"user=<").count() > 1
+}
+
 /// Reads what follows `PROTOCOL-login: `.
 pub(super) fn message<'a>(protocol: &'a [u8], text: &'a [u8]) -> Result<Message<'a>, Near<'a>> {
     let (text, is_proxied) = match text.strip_prefix(b"proxy(") {
@@ -76,6 +83,9 @@ pub(super) fn message<'a>(protocol: &'a [u8], text: &'a [u8]) -> Result<Message<
         || is_proxied && text.get(1..).is_some_and(|text| text.starts_with(b"tarted proxying to "));
     if is_login {
         let near = |rest, expected| Near { rule: Rule::DovecotLoggedIn, rest, expected };
+        if is_forged(text, is_proxied) {
+            return Err(near(text, ONE_USER));
+        }
         let (_, elements) = split(text).ok_or(near(text, "`: user=<`"))?;
         let attempt = attempt((protocol, elements), (Rule::DovecotLoggedIn, &[][..], 1), near)?;
         return Ok(Message::Accepted(attempt));
@@ -104,9 +114,8 @@ pub(super) fn message<'a>(protocol: &'a [u8], text: &'a [u8]) -> Result<Message<
     if elements.is_empty() {
         return Err(near(text.get(text.len()..).unwrap_or_default(), "`: user=<`"));
     }
-    // The user stands twice in it: what is in brackets may be its forgery.
-    if is_proxied && memmem::find_iter(text, b"user=<").count() > 1 {
-        return Err(near(elements, "one user in a line of a proxy"));
+    if is_forged(text, is_proxied) {
+        return Err(near(elements, ONE_USER));
     }
     attempt((protocol, elements), (Rule::DovecotFailed, reason, attempts), near)
         .map(Message::Refused)

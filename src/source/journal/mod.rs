@@ -195,15 +195,10 @@ pub fn current_boot() -> Option<String> {
 /// Whether nothing was between the two: what is gone was read. A cursor may look otherwise one day;
 /// then we say that something may be missing where nothing is.
 fn follows(next: &JournalEntry, since: &JournalEntry) -> bool {
-    let number = |entry: &JournalEntry| {
-        let (sequence, rest) = entry.cursor.strip_prefix("s=")?.split_once(";i=")?;
-        let number = rest.split_once(';')?.0;
-        Some((sequence.to_owned(), u64::from_str_radix(number, 16).ok()?))
-    };
-    let (Some((sequence, number)), Some(of_next)) = (number(since), number(next)) else {
+    let (Some((series, number)), Some(of_next)) = (since.number(), next.number()) else {
         return false;
     };
-    of_next == (sequence, number.wrapping_add(1))
+    of_next == (series, number.wrapping_add(1))
 }
 
 /// Whether it is an `sd-id128(3)`.
