@@ -219,8 +219,8 @@ impl Store {
     pub fn visitors(&self, of: Network) -> Result<(Vec<LoggedIn>, Vec<Own>), StoreError> {
         let read = || -> rusqlite::Result<_> {
             let sql = format!(
-                "{LOGINS} WHERE network = ?1 AND account IN \
-                 (SELECT account FROM been WHERE network = ?1 ORDER BY last DESC LIMIT 20) {LATEST}"
+                "{LOGINS} WHERE network = ?1 AND (name, account) IN (SELECT name, account FROM been \
+                 WHERE network = ?1 ORDER BY last DESC LIMIT 20) {LATEST}"
             );
             let mut statement = self.connection.prepare(&sql)?;
             let logins = statement.query_map([of.cidr()], logged_in)?.collect::<Result<_, _>>()?;
