@@ -118,6 +118,8 @@ fn reset_archives_csv_state_and_log_and_the_next_run_starts_over() {
 fn purge_archives_exports_database_and_caches_too() {
     let sentinel = recorded()
         .file("work/sql/notes.txt", "the administrator's\n")
+        .file("work/maillogsentinel.csv-20261101.gz", "by logrotate")
+        .file("work/maillogsentinel.csv.1", HEADER)
         .file("state/sql_imported_files.log", "x.sql\n");
     for action in ["--sql-export", "--sql-import"] {
         Ran::of(&mut sentinel.command(&[action])).exits(0);
@@ -136,6 +138,8 @@ fn purge_archives_exports_database_and_caches_too() {
     assert_eq!(names(&backup.join("sql")).len(), 3);
     assert!(names(&backup).contains(&"events.sqlite".to_owned()), "{:?}", names(&backup));
     assert!(names(&backup).contains(&"sql_imported_files.log".to_owned()));
+    assert!(names(&backup).contains(&"maillogsentinel.csv-20261101.gz".to_owned()));
+    assert!(names(&backup).contains(&"maillogsentinel.csv.1".to_owned()));
     assert_eq!(caches(&backup), compiled);
     assert_eq!(names(&sentinel.path("state")), ["maillogsentinel.lock"]);
     assert_eq!(names(&sentinel.path("work")), ["sql/notes.txt"]);

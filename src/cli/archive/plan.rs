@@ -67,6 +67,7 @@ pub(super) fn plan(config: &Config, scope: Scope) -> anyhow::Result<Plan> {
     if scope == Scope::Purge {
         plan.add_sql(config)?;
         plan.add_caches(&config.paths.state_dir)?;
+        plan.add_rotated(&config.paths.csv)?;
     }
     plan.add_operational_log(config)?;
     plan.add(&companion(&config.paths.csv, ".new"))?;
@@ -164,6 +165,26 @@ impl Plan {
         for name in names(state_dir)? {
             if is_compiled_form(&name) && is_file(&state_dir.join(&name)) {
                 self.add(&state_dir.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What logrotate has made of the CSV: `NAME-20261101`, `NAME.1.gz`.
+    fn add_rotated(&mut self, csv: &Path) -> anyhow::Result<()> {
+        let folder = csv.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let base = csv.file_name().unwrap_or_default().as_bytes();
+        for name in names(folder.unwrap_or(Path::new(".")))? {
+            let rest = name.as_bytes().strip_prefix(base).unwrap_or_default();
+            let rest = [".gz", ".xz", ".bz2", ".zst"]
+                .iter()
+                .find_map(|ending| rest.strip_suffix(ending.as_bytes()))
+                .unwrap_or(rest);
+            let number = rest.strip_prefix(b"-").or_else(|| rest.strip_prefix(b"."));
+            let is_number = |it: &[u8]| !it.is_empty() && it.iter().all(u8::is_ascii_digit);
+            let path = csv.with_file_name(&name);
+            if number.is_some_and(is_number) && is_file(&path) {
+                self.add(&path)?;
             }
         }
         Ok(())
