@@ -129,7 +129,9 @@ impl Outage {
 
     /// Goes on where an earlier run stopped.
     pub fn resume(processes: Vec<Box<[u8]>>) -> Self {
-        Self { processes: processes.into_iter().collect() }
+        // An earlier version noted no hosts.
+        let known = processes.into_iter().filter(|process| process.contains(&0));
+        Self { processes: known.collect() }
     }
 
     /// A line of a process that [`read`] was not asked about stands in between.

@@ -86,15 +86,15 @@ impl Live {
         let mut run = Run { host, config, store, enricher, told, puts_off, summary };
         run.begin()?;
         let before = run.store.newest_failure()?;
-        // What is committed is handed out, also if this pass fails after that.
-        self.handed_out.get_or_insert(before);
+        // A reset starts the numbers anew. Noted now: what is committed is handed out, also if this
+        // pass fails after that.
+        let after = self.handed_out.filter(|last| *last <= before).unwrap_or(before);
+        self.handed_out = Some(after);
         run.read(progress)?;
         let Run { store, summary, .. } = run;
         if summary.lines > 0 {
             self.committed = Some(Instant::now());
         }
-        // A reset starts the numbers anew.
-        let after = self.handed_out.filter(|last| *last <= before).unwrap_or(before);
         let newest = store.newest_failure()?;
         if !self.hands_out || newest == after {
             self.handed_out = Some(newest);

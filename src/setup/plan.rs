@@ -72,7 +72,8 @@ pub fn plan(wanted: &Wanted<'_>, place: &Place) -> Result<Vec<Change>, Refusal> 
         && !is_rotated(place)
     {
         let path = Path::new(ROTATIONS).join(NAME);
-        all.push(file(&path, rotation(account).into_bytes(), 0o644, "how the CSV is rotated"));
+        let rotation = rotation(account, place);
+        all.push(file(&path, rotation.into_bytes(), 0o644, "how the CSV is rotated"));
     }
     if place.is_staging() {
         all.extend(STAGED.map(|(path, text)| {
@@ -92,9 +93,9 @@ pub fn plan(wanted: &Wanted<'_>, place: &Place) -> Result<Vec<Change>, Refusal> 
 }
 
 /// How the CSV is rotated, by the account whose folder it is in.
-fn rotation(account: &str) -> String {
-    let group = account::find(account).ok().flatten().map(|it| account::group_name(it.group));
-    let group = group.as_deref().unwrap_or(account);
+fn rotation(account: &str, place: &Place) -> String {
+    let known = if place.is_staging() { None } else { account::find(account).ok().flatten() };
+    let group = known.map_or(account.to_owned(), |it| account::group_name(it.group));
     ROTATION.replace("su maillogsentinel maillogsentinel", &format!("su {account} {group}"))
 }
 
@@ -111,11 +112,11 @@ fn check(config: &Config, place: &Place) -> Result<(), Refusal> {
         }
     }
     if let Some(set) = &config.run_as
-        && !set.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        && !set.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@+$".contains(&byte))
     {
         return Err(Refusal::new(
             format!("{}: `run_as_user` is no name of an account", set.place),
-            "a name has letters, digits, `-`, `_` and `.`",
+            "a name has letters, digits, and `-_.@+$`",
         ));
     }
     if let Some(set) = &config.run_as
@@ -195,7 +196,7 @@ fn program(own: &Path, place: &Place) -> Result<Option<Change>, Refusal> {
         return Ok(None);
     }
     // Or an upgrade of a package would not reach the copy that services run.
-    let is_packaged = found.iter().skip(1).any(same);
+    let is_packaged = found.iter().skip(2).any(same);
     if let Some(other) = first.filter(|it| is_packaged || !it.starts_with(place.at(PROGRAMS[0]))) {
         return Err(Refusal::new(
             format!("{} is another one than this, and services would run that", other.display()),

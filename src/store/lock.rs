@@ -96,8 +96,11 @@ fn open(path: &Path) -> io::Result<(File, bool)> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         created => return created.map(|file| (file, true)),
     }
-    let linked =
-        || io::Error::other("it is a link or no file, which this program never makes: remove it");
+    let linked = || {
+        io::Error::other(
+            "it is a link, has a second name, or is no file, which this program never makes: remove it",
+        )
+    };
     let file = options.open(path).map_err(|error| {
         if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
             linked()
@@ -106,7 +109,11 @@ fn open(path: &Path) -> io::Result<(File, bool)> {
         }
     })?;
     let meta = file.metadata()?;
-    if meta.is_file() && meta.nlink() == 1 { Ok((file, false)) } else { Err(linked()) }
+    if meta.is_file() && (meta.nlink() == 1 || !rustix::process::geteuid().is_root()) {
+        Ok((file, false))
+    } else {
+        Err(linked())
+    }
 }
 
 /// The process that wrote its number into the lock file, with the name that /proc gives it.

@@ -6,6 +6,7 @@
 mod backup;
 mod carry;
 mod home;
+mod links;
 mod plan;
 mod relocate;
 

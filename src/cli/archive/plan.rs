@@ -8,11 +8,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
+use super::links::end_of;
 use crate::cli::sql::{PYTHON_LIST, PYTHON_OFFSET, is_being_written};
 use crate::config::{Config, MailLog};
 use crate::enrich::geo::is_compiled_form;
@@ -90,10 +90,7 @@ impl Plan {
             return Ok(());
         }
         let cannot = || format!("cannot look at {}\n  hint: {WHO}", super::shown(path));
-        if rustix::process::geteuid().is_root() {
-            may_be_followed(path)?;
-        }
-        let from = match fs::canonicalize(path) {
+        let from = match end_of(path) {
             Err(error) if is_absent(&error) => return Ok(()),
             other => other.with_context(cannot)?,
         };
@@ -137,7 +134,9 @@ impl Plan {
         if database.engine != Engine::Sqlite || !database.path.is_file() {
             return Ok(());
         }
-        match has_a_table_of(&database.path, &[import::TABLE, &database.table]) {
+        let file = end_of(&database.path)
+            .with_context(|| format!("cannot look at {}", super::shown(&database.path)))?;
+        match has_a_table_of(&file, &[import::TABLE, &database.table]) {
             Ok(true) => self.add_with_companions(&database.path),
             Ok(false) => {
                 let path = super::shown(&database.path);
@@ -153,7 +152,7 @@ impl Plan {
     }
 
     fn add_with_companions(&mut self, database: &Path) -> anyhow::Result<()> {
-        let file = fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
+        let file = end_of(database).unwrap_or_else(|_| database.to_owned());
         for ending in COMPANIONS {
             self.add(&companion(&file, ending))?;
         }
@@ -220,22 +219,6 @@ impl Plan {
         self.add(&store::unfinished_store(&store))?;
         self.add_with_companions(&store)
     }
-}
-
-/// Root follows links of root only: in its folders, the service's user can link to anything.
-fn may_be_followed(path: &Path) -> anyhow::Result<()> {
-    for part in path.ancestors() {
-        let Ok(meta) = fs::symlink_metadata(part) else { continue };
-        if meta.is_symlink() && meta.uid() != 0 {
-            bail!(
-                "{} is a link of user {}, and root does not follow it; nothing was moved\n  hint: remove the \
-                 link, or run this as that user",
-                super::shown(part),
-                meta.uid()
-            );
-        }
-    }
-    Ok(())
 }
 
 /// The names in `folder`, sorted; none if it is not there.

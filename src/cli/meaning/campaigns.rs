@@ -141,7 +141,7 @@ pub(super) fn tool(campaign: &Campaign) -> String {
 /// Whether it goes on, in words.
 fn state(desk: &Desk<'_>, campaign: &Campaign) -> String {
     if campaign.is_running(desk.now) {
-        format!("still running, about {}", rhythm(campaign.gap()))
+        format!("running, about {}", rhythm(campaign.gap()))
     } else {
         String::new()
     }

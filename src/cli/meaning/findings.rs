@@ -23,7 +23,7 @@ const MOST: usize = 50;
 /// What stands before a sign: its time, and two blanks.
 const TIME: usize = 18;
 
-/// What shows a line of evidence, compressed or not; it may hold anything.
+/// What shows a line of evidence, compressed by gzip or not; it may hold anything.
 const SHOW_LINE: &str =
     "`zcat -f FILE | tail -c +$((BYTE + 1)) | head -1 | cat -v` shows such a line.\n";
 
@@ -94,7 +94,9 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &Findings) -> Result<Status, StoreE
         let _ = writeln!(out, "These are the first {most}; --all and --json show more.");
     }
     if status != Status::Done {
-        out.push_str(SHOW_LINE);
+        if out.contains(", byte ") {
+            out.push_str(SHOW_LINE);
+        }
         out.push_str("`maillogsentinel findings ack ID` once you know what it is.\n");
     }
     Ok(print(&out, status))

@@ -70,7 +70,12 @@ const ONE_USER: &str = "one user in a line of a proxy";
 
 /// Whether a client may have written a part of a proxy's line: its name stands there in brackets as well.
 fn is_forged(text: &[u8], is_proxied: bool) -> bool {
-    is_proxied && memmem::find_iter(text, b"user=<").count() > 1
+    // `auth_user=<…>` and the like may be among the elements.
+    let is_own = |at: &usize| {
+        let before = at.checked_sub(1).and_then(|at| text.get(at));
+        before.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')
+    };
+    is_proxied && memmem::find_iter(text, b"user=<").filter(is_own).count() > 1
 }
 
 /// Reads what follows `PROTOCOL-login: `.
