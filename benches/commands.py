@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import hashlib
+import re
 import shutil
 
 from timing import Command, Wrong
@@ -17,6 +18,7 @@ mail_log = {mail_log}
 csv_filename = maillogsentinel.csv
 [general]
 log_file = {working_dir}/maillogsentinel.log
+log_level = DEBUG
 [User]
 run_as_user = root
 {more}"""
@@ -38,8 +40,12 @@ class Sentinel:
     def csv(self, case):
         return self.folder(case) / "working" / "maillogsentinel.csv"
 
-    def first_run(self, case, log, statuses=(0,), more=NOBODY_ASKED, compiled=None):
-        """From nothing to the finished CSV; `compiled` is a case whose databases are compiled."""
+    def first_run(self, case, log, statuses=(0,), more=NOBODY_ASKED, compiled=None, until="csv"):
+        """From nothing to the finished CSV; `compiled` is a case whose databases are compiled.
+
+        What it all means is judged after that, one failure after another: the program logs how long that
+        took. `until="end"` leaves it in.
+        """
         working, state = self.folder(case) / "working", self.folder(case) / "state"
         configuration = self.folder(case) / "maillogsentinel.conf"
 
@@ -61,12 +67,16 @@ class Sentinel:
                 raise Wrong(f"no CSV: {error}") from None
             if rows != log.failures:
                 raise Wrong(f"{rows} rows in the CSV, {log.failures} failures in the log")
+            if until == "csv":
+                said = (working / "maillogsentinel.log").read_text(errors="replace")
+                judged = re.findall(r"judged [\d,]+ failures and [\d,]+ logins in (\d+) ms", said)
+                run.leave_out(sum(map(int, judged)) / 1e3)
 
         return Command("maillogsentinel", [self.binary, "--config", configuration], prepare, check)
 
     def later_run(self, case, log):
         """Nothing new to read: the CSV must stay as the first run, just made, has left it."""
-        first = self.first_run(case, log)
+        first = self.first_run(case, log, until="end")
         known = self.digest(case)
 
         def check(run):

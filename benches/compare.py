@@ -25,7 +25,7 @@ import timing
 import who
 from commands import NEEDLE, NOBODY_ASKED, Sentinel, expect_status, rg, same_rows, shell
 from inputs import size_text
-from table import Row, compared, memory, milliseconds, print_table
+from table import Row, compared, judged, memory, milliseconds, print_table
 from timing import Command, Wrong
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -61,6 +61,7 @@ class Benchmark:
         what = f"{failures} % failures, {logins} % logins"
         yield compared(section, f"{what}, {size_text(SMALL)}", ours_small, "rg -c", rg_small, goal)
         yield compared(section, f"{what}, {size_text(LARGE)}", ours_large, "rg -c", rg_large, goal)
+        yield judged(section, f"{what}, {size_text(LARGE)}", ours_large)
         growth = ours_large.median() / ours_small.median()
         theirs = rg_large.median() / rg_small.median()
         yield Row(section, f"{what}, 1 GB : 200 MB", f"{growth:.2f}", f"rg -c {theirs:.2f}", growth,
@@ -113,6 +114,7 @@ class Benchmark:
         what = f"{log.lines:,} entries, 3 % failures"
         yield compared("journal", what, ours, "journalctl -o cat", cat, goal=1.3)
         yield compared("journal", what, ours, "journalctl -o export", export)
+        yield judged("journal", what, ours)
         self.stopwatch.run(self.sentinel.first_run("journal", log, more=more))
         later = self.stopwatch.in_turn([self.sentinel.later_run("journal", log)], self.rounds * 3)[0]
         yield Row("journal", "nothing new in it", milliseconds(later), "", later.median() * 1e3, "")
@@ -201,8 +203,7 @@ class Benchmark:
         log, hour = judging.log(built_tool("make_year"), SCRATCH / "logs" / "year")
         more = judging.databases(SCRATCH / "logs" / "places")
         sentinel = Sentinel(self.sentinel.binary, SCRATCH)
-        first = sentinel.first_run("judge", log, more=more)
-        first = dataclasses.replace(first, arguments=[*first.arguments, "--set", "general.log_level=DEBUG"])
+        first = sentinel.first_run("judge", log, more=more, until="end")
         [whole] = self.stopwatch.in_turn([first], 1, warm_up=False)
         what = f"{log.failures:,} failures from nothing, with judging"
         yield Row("judge", what, milliseconds(whole), "", whole.median(), f"{whole.median():.0f} s")

@@ -30,11 +30,11 @@ class Row:
         return f"{sign} {limit:g} {'met' if self.met() else 'MISSED'}"
 
 
-def milliseconds(series):
+def milliseconds(series, field="wall_seconds"):
     """Median, least and most."""
-    walls = [wall * 1e3 for wall in series.values("wall_seconds")]
+    walls = [wall * 1e3 for wall in series.values(field)]
     digits = 1 if max(walls) < 100 else 0
-    text = f"{series.median() * 1e3:.{digits}f} ms"
+    text = f"{series.median(field) * 1e3:.{digits}f} ms"
     if len(walls) > 1:
         text += f" ({min(walls):.{digits}f}-{max(walls):.{digits}f})"
     return text
@@ -54,6 +54,12 @@ def compared(section, what, ours, name, theirs, goal=None):
     runs = {"maillogsentinel": ours.numbers(), name: theirs.numbers()}
     return Row(section, what, milliseconds(ours), f"{name} {milliseconds(theirs)}", ratio, shown,
                goal, runs=runs)
+
+
+def judged(section, what, series):
+    """The whole run, with what is judged after the CSV is finished."""
+    whole = series.median("whole_seconds")
+    return Row(section, f"{what}, judged as well", milliseconds(series, "whole_seconds"), "", whole, f"{whole:.1f} s")
 
 
 def memory(section, what, run_or_runs, goal):

@@ -30,6 +30,17 @@ class Run:
     status: int
     stdout: pathlib.Path
     stderr: pathlib.Path
+    # Of `wall_seconds` and `cpu_seconds`, what a check has taken out: it is told apart.
+    judged_seconds: float = 0.0
+
+    def leave_out(self, seconds):
+        self.judged_seconds = seconds
+        self.wall_seconds -= seconds
+        self.cpu_seconds -= seconds
+
+    @property
+    def whole_seconds(self):
+        return self.wall_seconds + self.judged_seconds
 
 
 @dataclasses.dataclass
@@ -55,7 +66,7 @@ class Series(list):
         return max(self.values("peak_rss_bytes"))
 
     def numbers(self):
-        fields = ("wall_seconds", "cpu_seconds", "peak_rss_bytes")
+        fields = ("wall_seconds", "cpu_seconds", "whole_seconds", "peak_rss_bytes")
         return {field: self.values(field) for field in fields}
 
 
