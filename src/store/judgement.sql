@@ -208,3 +208,6 @@ CREATE TABLE alert (
     trouble TEXT,
     PRIMARY KEY (finding, way)
 ) WITHOUT ROWID;
+
+-- What an earlier version took over from a CSV, whatever stood there as a network's number.
+UPDATE origin SET asn = NULL WHERE typeof(asn) <> 'integer' OR asn NOT BETWEEN 0 AND 4294967295;

@@ -154,7 +154,7 @@ struct CsvRow<'r> {
     hostname: Option<&'r [u8]>,
     reverse_dns: &'r [u8],
     country: Option<&'r [u8]>,
-    asn: Option<&'r [u8]>,
+    asn: Option<u32>,
     aso: Option<&'r [u8]>,
 }
 
@@ -171,6 +171,8 @@ fn row<'r>(record: &'r csv::ByteRecord, zone: &TimeZone) -> Result<CsvRow<'r>, S
     // The Python program's first versions wrote no network.
     let mut rest = fields.map(|text| present(text, b"N/A").filter(|text| !text.is_empty()));
     let [country, asn, aso] = [(); 3].map(|()| rest.next().flatten());
+    // What is no number is nobody's network, and nothing that reads the store expects it.
+    let asn = asn.and_then(|asn| std::str::from_utf8(asn).ok()?.parse().ok());
     let date = String::from_utf8_lossy(date);
     let local =
         DATE_FORMATS.iter().find_map(|format| DateTime::strptime(format, date.as_ref()).ok());
@@ -190,9 +192,9 @@ fn insert(connection: &rusqlite::Connection, row: &CsvRow<'_>) -> rusqlite::Resu
     let find = "SELECT id FROM origin WHERE address IS NULL AND hostname IS ? \
         AND reverse_dns = ? AND country IS ? AND asn IS ? AND aso IS ?";
     let add = "INSERT INTO origin VALUES (NULL, NULL, ?, ?, ?, ?, ?)";
-    let [hostname, country, asn, aso] =
-        [row.hostname, row.country, row.asn, row.aso].map(|field| field.map(text));
-    let values = params![hostname, text(row.reverse_dns), country, asn, aso];
+    let [hostname, country, aso] =
+        [row.hostname, row.country, row.aso].map(|field| field.map(text));
+    let values = params![hostname, text(row.reverse_dns), country, row.asn, aso];
     let origin = find_or_add(connection, (find, add), values)?;
     let sql = "INSERT INTO failure VALUES (NULL, ?, ?, ?, ?, ?, NULL, NULL)";
     let user = row.user.map(text);
