@@ -131,11 +131,6 @@ impl<'s> Batch<'s> {
     }
 
     fn add_logins(&self, logins: &Logins, generation: i64) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO news SELECT ?1, ?2, ?3, ?4, ?5, min(coalesce(max(first), ?6), ?6), \
-            coalesce(max(count), 0) FROM login WHERE name = ?1 AND account = ?2 \
-            AND network = ?3 AND day = ?4 AND service = ?5 \
-            ON CONFLICT DO UPDATE SET first = min(first, excluded.first)";
-        let mut announce = self.transaction.prepare_cached(sql)?;
         // SQLite's columns of an upsert are those before it.
         let sql = "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
             ON CONFLICT DO UPDATE SET count = count + excluded.count, \
@@ -143,8 +138,12 @@ impl<'s> Batch<'s> {
             address = iif(first <= excluded.first, address, excluded.address), \
             generation = iif(first <= excluded.first, generation, excluded.generation), \
             position = iif(first <= excluded.first, position, excluded.position), \
-            first = iif(first <= excluded.first, first, excluded.first)";
+            first = iif(first <= excluded.first, first, excluded.first) RETURNING first, count";
         let mut insert = self.transaction.prepare_cached(sql)?;
+        // What waits already keeps how many were judged.
+        let sql = "INSERT INTO news VALUES (?, ?, ?, ?, ?, ?, ?) \
+            ON CONFLICT DO UPDATE SET first = excluded.first";
+        let mut announce = self.transaction.prepare_cached(sql)?;
         // In the order of the table's key, so that each page is visited once.
         let mut rows: Vec<_> = logins
             .iter()
@@ -155,21 +154,23 @@ impl<'s> Batch<'s> {
             .collect();
         rows.sort_unstable_by(|one, other| one.0.cmp(&other.0));
         for ((name, account, network, day, service), known) in rows {
-            let first = known.first.as_second();
-            announce.execute(params![name, account, network, day, service, first])?;
-            insert.execute(params![
+            let new = known.count.cast_signed();
+            let values = params![
                 name,
                 account,
                 network,
                 day,
                 service,
-                known.count.cast_signed(),
-                first,
+                new,
+                known.first.as_second(),
                 known.last.as_second(),
                 Address(known.address),
                 generation,
                 known.position.cast_signed(),
-            ])?;
+            ];
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let (first, count): (i64, i64) = insert.query_row(values, row)?;
+            announce.execute(params![name, account, network, day, service, first, count - new])?;
         }
         Ok(())
     }
