@@ -195,7 +195,7 @@ fn program(own: &Path, place: &Place) -> Result<Option<Change>, Refusal> {
     if first.is_some_and(same) {
         return Ok(None);
     }
-    // Or an upgrade of a package would not reach the copy that services run.
+    // The last two are where packages put it; an upgrade of one would not reach a copy before it.
     let is_packaged = found.iter().skip(2).any(same);
     if let Some(other) = first.filter(|it| is_packaged || !it.starts_with(place.at(PROGRAMS[0]))) {
         return Err(Refusal::new(

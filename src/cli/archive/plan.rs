@@ -16,6 +16,7 @@ use super::links::end_of;
 use crate::cli::sql::{PYTHON_LIST, PYTHON_OFFSET, is_being_written};
 use crate::config::{Config, MailLog};
 use crate::enrich::geo::is_compiled_form;
+use crate::source::{SourceError, rotation};
 use crate::sql::{Engine, import};
 use crate::store::whole::{COMPANIONS, companion, has_a_table_of};
 use crate::store::{self, legacy};
@@ -169,24 +170,12 @@ impl Plan {
         Ok(())
     }
 
-    /// What logrotate has made of the CSV: `NAME-20261101`, `NAME.1.gz`.
+    /// What logrotate has made of the CSV.
     fn add_rotated(&mut self, csv: &Path) -> anyhow::Result<()> {
-        let folder = csv.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let base = csv.file_name().unwrap_or_default().as_bytes();
-        for name in names(folder.unwrap_or(Path::new(".")))? {
-            let rest = name.as_bytes().strip_prefix(base).unwrap_or_default();
-            let rest = [".gz", ".xz", ".bz2", ".zst"]
-                .iter()
-                .find_map(|ending| rest.strip_suffix(ending.as_bytes()))
-                .unwrap_or(rest);
-            let number = rest.strip_prefix(b"-").or_else(|| rest.strip_prefix(b"."));
-            let is_number = |it: &[u8]| !it.is_empty() && it.iter().all(u8::is_ascii_digit);
-            let path = csv.with_file_name(&name);
-            if number.is_some_and(is_number) && is_file(&path) {
-                self.add(&path)?;
-            }
-        }
-        Ok(())
+        let (rotations, errors) = rotation::beside(csv);
+        let unseen = errors.into_iter().find(|error| !matches!(error, SourceError::NotAFile(_)));
+        unseen.map_or(Ok(()), Err)?;
+        rotations.iter().filter(|path| is_file(path)).try_for_each(|path| self.add(path))
     }
 
     /// The operational log and the rotations that the program makes of it.
