@@ -114,12 +114,15 @@ def copied(source, target):
 
 
 def without(source, target):
-    """A copy of `source` in which everything counts as judged, and whatever comes does too."""
+    """A copy of `source` in which everything counts as judged, and whatever comes does too; logins are counted."""
     copied(source, target)
     base = sqlite3.connect(target / "state" / "maillogsentinel.db", isolation_level=None)
     base.execute("UPDATE judgement SET last_failure = 1 << 60")
-    base.execute("CREATE TRIGGER judged AFTER INSERT ON news BEGIN DELETE FROM news WHERE name = NEW.name AND "
-                 "account = NEW.account AND network = NEW.network AND day = NEW.day AND service = NEW.service; END")
+    base.execute("CREATE TRIGGER judged AFTER INSERT ON news BEGIN "
+                 "INSERT INTO login VALUES (lower(substr(NEW.account, 1, instr(NEW.account || '@', '@') - 1)), NEW.account, NEW.network, "
+                 "NEW.day, NEW.service, NEW.count, NEW.first, NEW.last, NEW.address, NEW.generation, NEW.position) "
+                 "ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last); "
+                 "DELETE FROM news WHERE id = NEW.id; END")
     base.close()
 
 

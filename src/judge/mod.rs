@@ -71,7 +71,7 @@ pub fn judge(
                 break;
             }
         }
-        judge.book.commit(judge.after, judge.beginning)?;
+        judge.book.commit((judge.after, judge.after_news), judge.beginning)?;
         if is_done {
             let milliseconds = start.elapsed().as_millis();
             log::debug!("judged {failures} failures and {logins} logins in {milliseconds} ms");
@@ -90,6 +90,8 @@ struct Judge<'s> {
     zone: &'s TimeZone,
     /// The failure up to which all was judged.
     after: i64,
+    /// The news up to which all was.
+    after_news: i64,
     /// The time of the first thing that is known: what runs then may have begun before.
     beginning: Option<i64>,
     /// Campaigns of bots that may go on, by what they work with.
@@ -118,6 +120,7 @@ impl<'s> Judge<'s> {
             thresholds,
             zone,
             after,
+            after_news: 0,
             beginning,
             groups: BTreeMap::new(),
             singles: HashMap::new(),
@@ -161,13 +164,14 @@ impl<'s> Judge<'s> {
         let last = if tried.len() < CHUNK { None } else { tried.last() };
         // What went well later waits for the failures before it, and the other way round.
         let until = last.map_or(i64::MAX, |tried| tried.time);
-        let news = self.book.news(until, CHUNK)?;
+        let news = self.book.news(self.after_news, until, CHUNK)?;
         let is_last = last.is_none() && news.len() < CHUNK;
         if let Some(latest) = news.last().filter(|_| news.len() >= CHUNK) {
             let later = tried.iter().position(|tried| tried.time > latest.first);
             tried.truncate(later.unwrap_or(tried.len()));
         }
         self.after = tried.last().map_or(self.after, |tried| tried.id);
+        self.after_news = news.last().map_or(self.after_news, |news| news.id);
         Ok((tried, news, is_last))
     }
 

@@ -43,21 +43,23 @@ type Where<'w> = (Option<&'w Country>, Option<&'w AutonomousSystem>);
 impl Judge<'_> {
     /// Judges what is new of a kind of logins.
     pub(super) fn login(&mut self, news: &News, whence: Whence<'_>) -> Result<(), StoreError> {
+        let (news, known) = &self.book.add_login(news)?;
         self.book.look_back_to(news.first - group::LONGEST)?;
         let (country, network) = whence(news.address);
         let place = (country.as_ref(), network.as_ref());
-        self.book.put_judged(news, place)?;
-        let name = name_of(news.account.as_bytes());
-        let mut been = self.book.been(&name)?.to_vec();
-        been.retain(|been| is_account(been, news) && been.first <= news.first);
-        let is_first = |been: &Been| been.network == news.network && been.first < news.first;
-        let mut signs = Vec::new();
+        self.book.note_been(news, place)?;
         if self.allowed.has_address(news.address, news.first)
             || self.allowed.has_account(news.account.as_bytes(), news.first)
         {
             return Ok(());
         }
-        if news.judged == 0 && !been.iter().any(is_first) {
+        let name = name_of(news.account.as_bytes());
+        let been = self.book.been(&name)?;
+        let mut been: Vec<_> =
+            been.iter().filter(|been| is_account(been, news) && been.first <= news.first).collect();
+        let is_first = |been: &&Been| been.network == news.network && been.first < news.first;
+        let mut signs = Vec::new();
+        if *known == 0 && !been.iter().any(is_first) {
             been.retain(|been| been.network != news.network);
             self.arrival(news, place, (&name, &been), &mut signs)?;
         }
@@ -68,7 +70,7 @@ impl Judge<'_> {
     }
 
     /// Whether an account has logged in for some days only, while others are known for longer.
-    fn is_unheard(&self, been: &[Been], time: i64) -> bool {
+    fn is_unheard(&self, been: &[&Been], time: i64) -> bool {
         let first = been.iter().map(|been| been.first).min().unwrap_or(time);
         time - first <= 7 * DAY && self.known_for(first) > 7 * DAY
     }
@@ -78,7 +80,7 @@ impl Judge<'_> {
         &mut self,
         news: &News,
         place: Where<'_>,
-        (name, been): (&Untrusted, &[Been]),
+        (name, been): (&Untrusted, &[&Been]),
         signs: &mut Vec<Sign>,
     ) -> Result<(), StoreError> {
         let is_known = is_acquainted(been, news.first);
@@ -261,14 +263,15 @@ impl Judge<'_> {
     }
 
     /// Whether the account comes from many networks at once that it never came from.
-    fn networks(&self, news: &News, number: u32, been: &[Been], signs: &mut Vec<Sign>) {
+    fn networks(&self, news: &News, number: u32, been: &[&Been], signs: &mut Vec<Sign>) {
         let key = |number: u32, been: Option<&Been>| match (number, been) {
             (0, Some(been)) => been.network.cidr(),
             (0, None) => news.network.cidr(),
             (number, _) => number.to_string(),
         };
         let yesterday = news.first - DAY;
-        let (late, early): (Vec<_>, Vec<_>) = been.iter().partition(|it| it.first > yesterday);
+        let (late, early): (Vec<&Been>, Vec<_>) =
+            been.iter().copied().partition(|it| it.first > yesterday);
         let mut new: BTreeSet<_> = late.iter().map(|it| key(it.number, Some(it))).collect();
         new.insert(key(number, None));
         for known in early {
@@ -284,19 +287,19 @@ impl Judge<'_> {
         &mut self,
         news: &News,
         place: Where<'_>,
-        been: &[Been],
+        been: &[&Been],
         signs: &mut Vec<Sign>,
     ) -> Result<(), StoreError> {
         // Of an account that is known for a few days only, what it did in these must do.
         let known_for = been.iter().map(|been| news.first - been.first).max().unwrap_or(0);
         let age = if known_for > 7 * DAY { 7 * DAY } else { 2 * DAY };
-        let is_old = |been: &&Been| news.first - been.first > age;
+        let is_old = |been: &Been| news.first - been.first > age;
         let number = place.1.map_or(0, |network| network.number);
         let is_same =
             |been: &Been| been.network == news.network || (number != 0 && been.number == number);
         let is_unheard = self.is_unheard(been, news.first);
         let is_known = known_for > age || is_unheard;
-        let is_new = is_unheard || !been.iter().filter(is_old).any(is_same);
+        let is_new = is_unheard || !been.iter().any(|been| is_old(been) && is_same(been));
         // One network's share of a day is all of it, nearly; most rows are far from many.
         let many = self.thresholds.many_messages;
         if !is_known || (!is_new && news.count < many) {
@@ -327,7 +330,7 @@ impl Judge<'_> {
 }
 
 /// Whether it is known long enough what an account does.
-fn is_acquainted(been: &[Been], time: i64) -> bool {
+fn is_acquainted(been: &[&Been], time: i64) -> bool {
     been.iter().any(|been| time - been.first >= ACQUAINTED)
 }
 

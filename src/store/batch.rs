@@ -15,10 +15,9 @@ use super::days::{count_days, count_failures};
 use super::origins::Origins;
 use super::twins::Twins;
 use crate::event::{Failure, Findings, Manner, Network};
-use crate::logins::Logins;
+use crate::logins::{Kind, Logins};
 use crate::position::{Fingerprint, JournalEntry, Progress, Stamp};
 use crate::untrusted::Untrusted;
-use crate::user_name::name_of;
 
 /// How many manners are remembered within a transaction; attackers invent mechanisms.
 const MANNERS: usize = 1024;
@@ -81,15 +80,14 @@ impl<'s> Batch<'s> {
         generation: i64,
         novelty: Novelty,
     ) -> Result<u64, StoreError> {
-        let added = self.add_failures(&findings.failures, generation, novelty);
-        let added =
-            added.and_then(|added| self.add_logins(&findings.logins, generation).map(|()| added));
-        let added = added.and_then(|added| {
+        let mut add = || -> rusqlite::Result<u64> {
+            let added = self.add_failures(&findings.failures, generation, novelty)?;
+            self.add_logins(&findings.logins, generation)?;
             count_days(&self.transaction, findings)?;
             count_failures(&self.transaction, added.iter().copied())?;
             Ok(added.len() as u64)
-        });
-        added.map_err(|e| self.error(e))
+        };
+        add().map_err(|e| self.error(e))
     }
 
     /// Gives the seconds of those that were new.
@@ -130,47 +128,25 @@ impl<'s> Batch<'s> {
         Ok(added)
     }
 
+    /// Adds what is new of logins, as it is: the judge puts it to the rows that it belongs to.
     fn add_logins(&self, logins: &Logins, generation: i64) -> rusqlite::Result<()> {
-        // SQLite's columns of an upsert are those before it.
-        let sql = "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-            ON CONFLICT DO UPDATE SET count = count + excluded.count, \
-            last = max(coalesce(last, 0), excluded.last), \
-            address = iif(first <= excluded.first, address, excluded.address), \
-            generation = iif(first <= excluded.first, generation, excluded.generation), \
-            position = iif(first <= excluded.first, position, excluded.position), \
-            first = iif(first <= excluded.first, first, excluded.first) RETURNING first, count";
+        let sql = "INSERT INTO news VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let mut insert = self.transaction.prepare_cached(sql)?;
-        // What waits already keeps how many were judged.
-        let sql = "INSERT INTO news VALUES (?, ?, ?, ?, ?, ?, ?) \
-            ON CONFLICT DO UPDATE SET first = excluded.first";
-        let mut announce = self.transaction.prepare_cached(sql)?;
-        // In the order of the table's key, so that each page is visited once.
-        let mut rows: Vec<_> = logins
-            .iter()
-            .map(|it| {
-                let name = name_of(it.account.as_bytes());
-                ((name, it.account, it.network.cidr(), it.day.to_string(), it.service), it.known)
-            })
-            .collect();
-        rows.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        for ((name, account, network, day, service), known) in rows {
-            let new = known.count.cast_signed();
-            let values = params![
-                name,
+        let mut kinds: Vec<_> = logins.iter().collect();
+        kinds.sort_by_key(|kind| (kind.known.first, kind.known.position));
+        for Kind { account, network, day, service, known } in kinds {
+            insert.execute(params![
                 account,
-                network,
-                day,
+                network.cidr(),
+                day.to_string(),
                 service,
-                new,
+                known.count.cast_signed(),
                 known.first.as_second(),
                 known.last.as_second(),
                 Address(known.address),
                 generation,
                 known.position.cast_signed(),
-            ];
-            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-            let (first, count): (i64, i64) = insert.query_row(values, row)?;
-            announce.execute(params![name, account, network, day, service, first, count - new])?;
+            ])?;
         }
         Ok(())
     }

@@ -195,9 +195,7 @@ impl Store {
             "UPDATE OR REPLACE name_day SET name = pseudonym(name) WHERE day < ?1 AND name <> x'00' \
                 AND name NOT LIKE 'pseudonym-%'",
             "UPDATE OR REPLACE login SET name = pseudonym(name), account = pseudonym(account), \
-                address = network(address) WHERE day < ?1 AND name NOT LIKE 'pseudonym-%' \
-                AND (name, account, network, day, service) NOT IN \
-                (SELECT name, account, network, day, service FROM news)",
+                address = network(address) WHERE day < ?1 AND name NOT LIKE 'pseudonym-%'",
             "DELETE FROM told WHERE day < ?1",
         ] {
             transaction.execute(sql, [&day])?;

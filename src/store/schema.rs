@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(super) const APPLICATION_ID: i64 = 0x4d4c_536e;
 
 /// What brings a store from version n to n + 1, for each n; `PRAGMA user_version` holds n.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     "
 -- A file in the life of a log, and how far it has been read. Times are seconds since 1970, UTC.
 CREATE TABLE generation (
@@ -192,6 +192,35 @@ CREATE TABLE twin (failure INTEGER PRIMARY KEY);
 ALTER TABLE generation ADD COLUMN names BLOB NOT NULL DEFAULT x'';
 ",
     include_str!("judgement.sql"),
+    "
+-- What was read of logins and not judged: in the order of the log, which is cheaper to write than the
+-- rows of `login`, each in another place. The judge puts it there.
+CREATE TABLE read (
+    id INTEGER PRIMARY KEY,
+    account NOT NULL,
+    network TEXT NOT NULL,
+    day TEXT NOT NULL,
+    service NOT NULL,
+    count INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    address BLOB NOT NULL,
+    generation INTEGER NOT NULL,
+    position INTEGER NOT NULL
+);
+INSERT INTO read SELECT NULL, account, network, day, service, count - judged, first, last, address,
+    generation, position
+    FROM (SELECT login.*, judged FROM news CROSS JOIN login USING (name, account, network, day, service))
+    ORDER BY first;
+UPDATE login SET count = (SELECT judged FROM news WHERE news.name = login.name
+        AND news.account = login.account AND news.network = login.network AND news.day = login.day
+        AND news.service = login.service)
+    WHERE (name, account, network, day, service) IN
+        (SELECT name, account, network, day, service FROM news);
+DELETE FROM login WHERE count = 0;
+DROP TABLE news;
+ALTER TABLE read RENAME TO news;
+",
 ];
 
 /// Whose schema a store has.

@@ -48,9 +48,11 @@ pub struct Neighbour {
     pub last: i64,
 }
 
-/// A kind of login that there is news of.
+/// Logins of one kind, or what is new of them.
 #[derive(Clone, Debug)]
 pub struct News {
+    /// Which row of those that are new.
+    pub id: i64,
     /// The account.
     pub account: Untrusted,
     /// Where from.
@@ -59,10 +61,8 @@ pub struct News {
     pub day: String,
     /// By which service.
     pub service: Untrusted,
-    /// How many, and how many of them were judged before.
+    /// How many.
     pub count: u64,
-    /// How many were judged before.
-    pub judged: u64,
     /// The time of the first.
     pub first: i64,
     /// The time of the last.
@@ -148,12 +148,17 @@ impl Casebook<'_> {
         Ok(())
     }
 
-    /// Writes all that changed, that failures up to `last_failure` were judged, and the time of the
-    /// first of all; what is in memory stays known.
-    pub fn commit(&mut self, last_failure: i64, beginning: Option<i64>) -> Result<(), StoreError> {
+    /// Writes all that changed, that failures and news up to these rows were judged, and the time of
+    /// the first of all; what is in memory stays known.
+    pub fn commit(
+        &mut self,
+        (last_failure, last_news): (i64, i64),
+        beginning: Option<i64>,
+    ) -> Result<(), StoreError> {
         let done = self.flush().and_then(|()| {
             let sql = "UPDATE judgement SET last_failure = ?, beginning = ?";
             self.connection.execute(sql, (last_failure, beginning))?;
+            self.connection.execute("DELETE FROM news WHERE id <= ?", [last_news])?;
             self.transaction.take().map_or(Ok(()), Transaction::commit)
         });
         done.map_err(|e| self.error(e))

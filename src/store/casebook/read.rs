@@ -50,17 +50,18 @@ impl Casebook<'_> {
         read().map_err(|e| self.error(e))
     }
 
-    /// Kinds of logins that were not judged, of which the first is not after `until`, in the order of
-    /// these; at most `most`.
-    pub fn news(&self, until: i64, most: usize) -> Result<Vec<News>, StoreError> {
-        let sql = "SELECT account, network, day, service, count, judged, login.first, last, address, \
-            generation, position FROM news INDEXED BY news_first \
-            CROSS JOIN login USING (name, account, network, day, service) \
-            WHERE news.first <= ? ORDER BY news.first LIMIT ?";
+    /// What is new of logins after row `after`, in the order of the log and up to the first that is
+    /// after `until`; at most `most`.
+    pub fn news(&self, after: i64, until: i64, most: usize) -> Result<Vec<News>, StoreError> {
+        let sql = "SELECT account, network, day, service, count, first, last, address, generation, \
+            position, id FROM news WHERE id > ? ORDER BY id LIMIT ?";
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let most = i64::try_from(most).unwrap_or(i64::MAX);
-            statement.query_map([until, most], news)?.collect()
+            let news = statement.query_map([after, most], news)?;
+            let is_due =
+                |it: &rusqlite::Result<News>| it.as_ref().map_or(true, |it| it.first <= until);
+            news.take_while(is_due).collect()
         };
         read().map_err(|e| self.error(e))
     }
@@ -207,18 +208,17 @@ fn tried(row: &Row<'_>) -> rusqlite::Result<Tried> {
 }
 
 fn news(row: &Row<'_>) -> rusqlite::Result<News> {
-    let first: i64 = row.get(6)?;
     Ok(News {
         account: some_text(row, 0)?,
         network: network(row, 1)?,
         day: row.get(2)?,
         service: some_text(row, 3)?,
         count: row.get::<_, i64>(4)?.unsigned_abs(),
-        judged: row.get::<_, i64>(5)?.unsigned_abs(),
-        first,
-        last: row.get::<_, Option<i64>>(7)?.unwrap_or(first),
-        address: row.get::<_, Address>(8)?.0,
-        place: (row.get(9)?, row.get(10)?),
+        first: row.get(5)?,
+        last: row.get(6)?,
+        address: row.get::<_, Address>(7)?.0,
+        place: (row.get(8)?, row.get(9)?),
+        id: row.get(10)?,
     })
 }
 

@@ -14,6 +14,9 @@ use crate::store::batch::Address;
 use crate::untrusted::Untrusted;
 use crate::user_name::name_of;
 
+/// When an account was last somewhere is noted anew after so many seconds: it matters by days.
+const LATELY: i64 = 12 * 3600;
+
 impl Casebook<'_> {
     /// Notes what is known of a source now.
     pub fn put_source(&mut self, address: IpAddr, source: Source) {
@@ -104,51 +107,93 @@ impl Casebook<'_> {
         count().map_err(|e| self.error(e))
     }
 
-    /// Notes that `news` were judged, and where they came from.
-    pub fn put_judged(
+    /// Adds what is new of some logins to those of their kind; gives all of that kind, and how many of
+    /// them were known before.
+    pub fn add_login(&mut self, news: &News) -> Result<(News, u64), StoreError> {
+        // SQLite's columns of an upsert are those before it.
+        let sql = "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            ON CONFLICT DO UPDATE SET count = count + excluded.count, \
+            last = max(coalesce(last, 0), excluded.last), \
+            address = iif(first <= excluded.first, address, excluded.address), \
+            generation = iif(first <= excluded.first, generation, excluded.generation), \
+            position = iif(first <= excluded.first, position, excluded.position), \
+            first = iif(first <= excluded.first, first, excluded.first) \
+            RETURNING count, first, last, address, generation, position";
+        let add = || -> rusqlite::Result<News> {
+            let mut add = self.connection.prepare_cached(sql)?;
+            let values = params![
+                name_of(news.account.as_bytes()),
+                news.account,
+                news.network.cidr(),
+                news.day,
+                news.service,
+                news.count.cast_signed(),
+                news.first,
+                news.last,
+                Address(news.address),
+                news.place.0,
+                news.place.1,
+            ];
+            add.query_row(values, |row| {
+                Ok(News {
+                    count: row.get::<_, i64>(0)?.unsigned_abs(),
+                    first: row.get(1)?,
+                    last: row.get(2)?,
+                    address: row.get::<_, Address>(3)?.0,
+                    place: (row.get(4)?, row.get(5)?),
+                    ..news.clone()
+                })
+            })
+        };
+        let all = add().map_err(|e| self.error(e))?;
+        let before = all.count - news.count;
+        Ok((all, before))
+    }
+
+    /// Notes where an account has logged in.
+    pub fn note_been(
         &mut self,
         news: &News,
         (country, network): (Option<&Country>, Option<&AutonomousSystem>),
     ) -> Result<(), StoreError> {
         let name = name_of(news.account.as_bytes());
-        let cidr = news.network.cidr();
+        let is_it = |been: &Been| been.account == news.account && been.network == news.network;
+        let is_noted =
+            |been: &Been| is_it(been) && been.first <= news.first && news.last < been.last + LATELY;
+        if self.been(&name)?.iter().any(is_noted) {
+            return Ok(());
+        }
         let (code, number) = (country.map(Country::code), network.map_or(0, |it| it.number));
         let put = || -> rusqlite::Result<()> {
-            let sql = "DELETE FROM news WHERE name = ? AND account = ? AND network = ? AND day = ? \
-                AND service = ?";
-            let key = params![name, news.account, cidr, news.day, news.service];
-            self.connection.prepare_cached(sql)?.execute(key)?;
             let sql = "INSERT INTO been VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
                 first = min(first, excluded.first), last = max(last, excluded.last)";
             let mut insert = self.connection.prepare_cached(sql)?;
-            let aso = network.map(|network| &network.organisation);
+            let (cidr, aso) = (news.network.cidr(), network.map(|network| &network.organisation));
             let values =
                 params![name, news.account, cidr, news.first, news.last, code, number, aso];
             insert.execute(values).map(drop)
         };
         put().map_err(|e| self.error(e))?;
         self.been.amend(&name, |all| {
-            let is_it =
-                |been: &&mut Been| been.account == news.account && been.network == news.network;
-            if let Some(been) = all.iter_mut().find(is_it) {
+            if let Some(been) = all.iter_mut().find(|been| is_it(been)) {
                 been.first = been.first.min(news.first);
                 been.last = been.last.max(news.last);
-            } else {
-                if all.len() >= MOST_BEEN as usize {
-                    let oldest = all.iter().enumerate().min_by_key(|(_, been)| been.last);
-                    if let Some((at, _)) = oldest {
-                        all.swap_remove(at);
-                    }
-                }
-                all.push(Been {
-                    account: news.account.clone(),
-                    network: news.network,
-                    first: news.first,
-                    last: news.last,
-                    country: country.copied(),
-                    number,
-                });
+                return;
             }
+            if all.len() >= MOST_BEEN as usize {
+                let oldest = all.iter().enumerate().min_by_key(|(_, been)| been.last);
+                if let Some((at, _)) = oldest {
+                    all.swap_remove(at);
+                }
+            }
+            all.push(Been {
+                account: news.account.clone(),
+                network: news.network,
+                first: news.first,
+                last: news.last,
+                country: country.copied(),
+                number,
+            });
         });
         Ok(())
     }

@@ -236,3 +236,23 @@ fn what_fails_after_all_was_forgotten_is_in_the_csv() {
     sentinel.run().exits(0);
     assert_eq!(sentinel.who(), ["203.0.113.5 forgotten", "203.0.113.6 fresh"]);
 }
+
+#[test]
+fn logins_that_an_earlier_version_had_not_judged_are_judged_once() {
+    let sentinel = Sentinel::default().file("mail.log", failure(&ago(5), "203.0.113.7", "bob"));
+    fs::create_dir(sentinel.path("state")).unwrap();
+    let store = rusqlite::Connection::open(sentinel.path("state/maillogsentinel.db")).unwrap();
+    // Of three days with two logins each, the first was judged, and half of the second.
+    store.execute_batch(include_str!("../../corpus/store-7.sql")).unwrap();
+    drop(store);
+    for _ in 0..2 {
+        sentinel.run().exits(0);
+        let days = "SELECT group_concat(day || ' ' || count || ' ' || position) FROM login";
+        let expected = "2026-11-01 2 0,2026-11-02 2 266,2026-11-03 2 532";
+        assert_eq!(sentinel.ask_store(days), expected);
+        assert_eq!(
+            sentinel.ask_store("SELECT first || ' ' || last FROM been"),
+            "1793606400 1793696400"
+        );
+    }
+}
