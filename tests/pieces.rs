@@ -106,13 +106,15 @@ fn log(rng: &mut Rng) -> Vec<Vec<u8>> {
     let rfc3339 = rng.bool();
     // From some line on, an old Postfix writes, whose users come from lines before.
     let nameless_in = if rng.bool() { rng.usize(1..20_000) } else { usize::MAX };
+    // In a busy log, attempts are under way wherever it is cut.
+    let pause = if rng.bool() { 3 } else { 120 };
     let mut lines = 0;
     let mut clock = Timestamp::now() - (24 * rng.i64(2..900)).hours();
     let end = Timestamp::now() - 1.hour();
     let mut part = || {
         let mut text = Vec::new();
         for _ in 0..rng.usize(3000..9000) {
-            clock += rng.i64(0..120).seconds();
+            clock += rng.i64(0..pause).seconds();
             if !steady && rng.u16(..600) == 0 {
                 clock += (24 * rng.i64(-40..200)).hours();
             }

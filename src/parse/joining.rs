@@ -14,6 +14,19 @@ use super::{LINE_BYTES, Reading, read, unpacked};
 
 /// How much of what was read is kept: some seconds of a busy log.
 const KEPT_BYTES: usize = 32 * 1024;
+/// So much before a stretch tells what is under way there, unless a client is never quiet.
+const BEFORE_BYTES: usize = 128 * 1024;
+
+/// What is known of attempts that are under way, as far as it matters for what follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// They are not looked for.
+    Nothing,
+    /// Only that more may be under way.
+    Unclear,
+    /// All of them.
+    Attempts(Vec<u8>),
+}
 
 /// Whether users are joined, and what that needs.
 #[derive(Clone, Default)]
@@ -104,14 +117,51 @@ impl Joining {
         self.kept.drain(..excess);
     }
 
-    /// Goes on where `later` stopped, which read what follows and joined nothing.
-    pub(super) fn append(&mut self, later: &Self) {
-        self.has_hole |= later.has_hole;
-        if later.has_hole {
-            self.kept.clear();
-            self.follows = false;
+    /// How many bytes before a stretch are to be known to go on there; see [`Joining::ahead`].
+    pub(super) fn matters_before(&self) -> usize {
+        if self.is_on { BEFORE_BYTES } else { 0 }
+    }
+
+    /// What is known at a later place, as far as `before` tells, which comes just before it; if that is
+    /// empty, the next one. `times` is that of the last line here.
+    pub(super) fn ahead(&self, before: &[u8], times: &Chronology) -> Self {
+        if !self.is_on {
+            return Self::default();
         }
-        self.keep(&later.kept);
+        if before.is_empty() {
+            return self.clone();
+        }
+        let mut then = Self { kept: before.to_vec(), has_hole: true, ..Self::default() };
+        then.catch_up(&[], times);
+        Self { is_on: true, ..then }
+    }
+
+    /// What is under way after a line of `time`.
+    pub(super) fn known(&self, time: Option<Timestamp>) -> Known {
+        match time {
+            _ if !self.is_on => Known::Nothing,
+            Some(time) if self.names.is_blind(time) => Known::Unclear,
+            time => Known::Attempts(self.names.to_bytes(time)),
+        }
+    }
+
+    /// Goes on where `later` stopped, which read what follows and had `assumed` this; false if it cannot.
+    pub(super) fn append(&mut self, assumed: &Known, later: Self) -> bool {
+        match assumed {
+            Known::Unclear => return false,
+            Known::Attempts(_) => *self = later,
+            // What turned out to matter within it began before.
+            Known::Nothing if later.is_on => return false,
+            Known::Nothing => {
+                self.has_hole |= later.has_hole;
+                if later.has_hole {
+                    self.kept.clear();
+                    self.follows = false;
+                }
+                self.keep(&later.kept);
+            }
+        }
+        true
     }
 
     /// Learns from what is kept, and from `text` behind it; gives the time of the last line that

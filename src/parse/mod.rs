@@ -4,6 +4,7 @@
 //! [`Scanner`] finds the few lines worth that in blocks of a log, and adds what only neighbours
 //! know: the year, whether the auth service was down, and the user that an old Postfix leaves out.
 
+mod ahead;
 mod candidates;
 pub mod container;
 pub mod dovecot;
@@ -19,8 +20,9 @@ pub mod time;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+pub use ahead::State;
 pub use candidates::words;
-pub use scan::{LINE_BYTES, Scanner, State, Stop};
+pub use scan::{LINE_BYTES, Scanner, Stop};
 
 use postfix::{Message, Near};
 use rule::Rule;

@@ -87,6 +87,11 @@ impl Names {
         self.blind_until = time.checked_add(ANSWER).ok();
     }
 
+    /// Whether at `time` nothing is clear yet.
+    pub fn is_blind(&self, time: Timestamp) -> bool {
+        self.blind_until.is_some_and(|until| time < until)
+    }
+
     /// Learns from a line, of the kind that [`read`] gives; gives the user of an attempt whose line
     /// names none.
     ///
@@ -181,8 +186,7 @@ impl Names {
                 self.blind(time);
             }
         }
-        let is_blind = self.blind_until.is_some_and(|until| time < until);
-        let waiting = if is_blind { Waiting::Unclear } else { Waiting::Nobody };
+        let waiting = if self.is_blind(time) { Waiting::Unclear } else { Waiting::Nobody };
         let new = Client { last: time, waiting };
         let client = self.clients.entry((host.into(), address)).or_insert_with(|| new.clone());
         if client.is_quiet(time) {

@@ -36,30 +36,22 @@ pub enum Stop {
     YearsTooLate,
 }
 
-/// What a scanner knows of the lines so far; see [`Scanner::ahead`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
-    time: Option<Timestamp>,
-    /// Whether a line had a stamp, so that this is a log.
-    dated: bool,
-}
-
 /// Reads the blocks of one file in their order.
 pub struct Scanner {
-    services: Services,
-    needles: Needles,
-    chronology: Chronology,
-    outage: Outage,
-    joining: Joining,
+    pub(super) services: Services,
+    pub(super) needles: Needles,
+    pub(super) chronology: Chronology,
+    pub(super) outage: Outage,
+    pub(super) joining: Joining,
     /// The last line goes on in the next one.
-    is_split: bool,
-    host: Untrusted,
-    logins_after: Option<Timestamp>,
-    lines: u64,
-    dated: bool,
-    first_time: Option<Timestamp>,
-    day: Option<(Timestamp, Timestamp, Date)>,
-    manners: Manners,
+    pub(super) is_split: bool,
+    pub(super) host: Untrusted,
+    pub(super) logins_after: Option<Timestamp>,
+    pub(super) lines: u64,
+    pub(super) dated: bool,
+    pub(super) first_time: Option<Timestamp>,
+    pub(super) day: Option<(Timestamp, Timestamp, Date)>,
+    pub(super) manners: Manners,
 }
 
 impl Scanner {
@@ -143,57 +135,6 @@ impl Scanner {
         if self.chronology.guessed_too_late() { Err(Stop::YearsTooLate) } else { Ok(()) }
     }
 
-    /// A scanner for a later stretch of the same file, on the assumption that all that matters of
-    /// the lines between is the time of the last of them, `line_before`. It counts lines from 0.
-    ///
-    /// For the stretch that comes next, `line_before` is empty.
-    #[must_use]
-    pub fn ahead(&self, line_before: &[u8]) -> Self {
-        let mut chronology = self.chronology.clone();
-        if let Some(stamp) = lines(line_before).next_back().and_then(syslog::stamp) {
-            chronology.skip_to(stamp);
-        }
-        Self {
-            services: self.services,
-            needles: self.needles.clone(),
-            chronology,
-            outage: Outage::default(),
-            joining: Joining::default(),
-            is_split: lines(line_before).next_back().map_or(self.is_split, container::is_split),
-            host: self.host.clone(),
-            logins_after: self.logins_after,
-            lines: 0,
-            // Whether this is a log is for the first stretch to say, and checked when they join.
-            dated: self.dated || !line_before.is_empty(),
-            first_time: None,
-            day: self.day,
-            manners: Manners::default(),
-        }
-    }
-
-    /// What matters of the lines so far for those that follow, besides the auth service.
-    pub fn state(&self) -> State {
-        State { time: self.last_time(), dated: self.dated }
-    }
-
-    /// Goes on where `later`, made by [`Scanner::ahead`], stopped; false if what it `assumed` is
-    /// not how things are: then it is void.
-    pub fn join(&mut self, assumed: State, later: Self) -> bool {
-        let joins_nothing = !self.joining.is_on() && !later.joining.is_on();
-        let right = self.state() == assumed && self.outage.is_over() && joins_nothing;
-        if right {
-            self.joining.append(&later.joining);
-            self.is_split = later.is_split;
-            self.chronology = later.chronology;
-            self.outage = later.outage;
-            self.lines += later.lines;
-            self.dated |= later.dated;
-            self.first_time = self.first_time.or(later.first_time);
-            self.day = later.day;
-        }
-        right
-    }
-
     /// Whether the file spans more years than the first guess allowed.
     pub fn guessed_too_late(&self) -> bool {
         self.chronology.guessed_too_late()
@@ -243,11 +184,6 @@ impl Scanner {
     /// Another file ends where this one starts, with attempts that may be under way.
     pub fn follow(&mut self) {
         self.joining = Joining::following();
-    }
-
-    /// Whether lines tell so much of later ones that they must be read in order.
-    pub fn is_joining(&self) -> bool {
-        self.joining.is_on()
     }
 
     /// Until a line has a time stamp, this may be anything: a binary file, another program's.

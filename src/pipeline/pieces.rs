@@ -1,8 +1,9 @@
 //! Reads a long plain file with several threads, and yet as if one had read it from its start.
 //!
-//! A piece is parsed while those before it still are, on the assumption that the line before it
-//! tells all that matters of them: the time. Where that was wrong (the year is another one, the
-//! auth service is down), the piece is void, and the rest of the file is read in order.
+//! A piece is parsed while those before it still are, on the assumption that the lines just before it
+//! tell all that matters of them: the time and, of an old Postfix, whose attempts are under way. Where
+//! that was wrong (the year is another one, the auth service is down), the piece is void and is read in
+//! order.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
@@ -33,21 +34,31 @@ struct Piece {
     end: u64,
 }
 
+/// Where reading by pieces stopped.
+pub(super) enum Stopped {
+    /// Reading is over.
+    Over(Flow),
+    /// What comes up to this position is to be read in order, for a piece of it was void.
+    Void(u64),
+    /// No more pieces come: the rest is to be read in order.
+    Rest,
+}
+
 impl FileReader<'_> {
-    /// Reads piece by piece, as far as that goes; the rest is to be read in order.
-    ///
-    /// Gives how reading ended, if it did.
+    /// Reads piece by piece, as far as that goes; gives whether it got any further, and why it stopped.
     pub(super) fn read_pieces(
         &mut self,
         threads: usize,
         host: &Host,
         may_restart: bool,
-    ) -> Option<Flow> {
-        let mut pieces = self.opened.pieces(host.piece_bytes)?;
+    ) -> (bool, Stopped) {
+        let Some(mut pieces) = self.opened.pieces(host.piece_bytes) else {
+            return (false, Stopped::Rest);
+        };
         let (hand_out, jobs) = channel();
         let jobs = Mutex::new(jobs);
         let mut done = None;
-        let flow = std::thread::scope(|scope| {
+        let stopped = std::thread::scope(|scope| {
             // Threads end when nothing more can be handed out.
             let hand_out = hand_out;
             (0..threads).for_each(|_| drop(scope.spawn(|| work(&jobs))));
@@ -56,44 +67,55 @@ impl FileReader<'_> {
                 while waiting.len() <= threads
                     && let Some((assumed, job, outcome)) = self.next_job(&mut pieces)
                 {
-                    hand_out.send(job).ok()?;
-                    waiting.push_back((assumed, outcome));
+                    let end = job.end;
+                    if hand_out.send(job).is_err() {
+                        return Stopped::Rest;
+                    }
+                    waiting.push_back((assumed, end, outcome));
                 }
-                let (assumed, outcome) = waiting.pop_front()?;
-                let piece: Piece = outcome.recv().ok()??;
+                let Some((assumed, end, outcome)) = waiting.pop_front() else {
+                    return Stopped::Rest;
+                };
+                let piece: Option<Piece> = outcome.recv().ok().flatten();
                 let lines_before = self.scanner.lines();
-                if host.stopping() || !self.scanner.join(assumed, piece.scanner) {
-                    return None;
+                if host.stopping() {
+                    return Stopped::Rest;
+                }
+                let Some(piece) = piece else { return Stopped::Void(end) };
+                if !self.scanner.join(&assumed, piece.scanner) {
+                    return Stopped::Void(end);
                 }
                 let (_, edges) =
                     done.get_or_insert_with(|| (0, self.opened.blocks.edges().clone()));
                 edges.join(piece.edges);
                 done = Some((piece.end, edges.clone()));
                 if may_restart && self.scanner.guessed_too_late() {
-                    return Some(Flow::YearsTooLate);
+                    return Stopped::Over(Flow::YearsTooLate);
                 }
                 for found in piece.found {
                     self.found.append(found, lines_before);
                     if is_full(&self.found) && !self.send(false) {
-                        return Some(Flow::End);
+                        return Stopped::Over(Flow::End);
                     }
                 }
             }
         });
+        let is_further = done.is_some();
         if let Some((position, edges)) = done {
             self.opened.go_on_at(position, edges);
         }
-        flow
+        (is_further, stopped)
     }
 
-    /// The next piece with a scanner that assumes the time of the line before it.
+    /// The next piece with a scanner that assumes what the lines just before it tell.
     ///
     /// An error of the disk ends the pieces: whoever reads on in order meets it again.
     fn next_job(&self, pieces: &mut Pieces) -> Option<(State, Job, Receiver<Option<Piece>>)> {
         let piece = pieces.next_piece().ok()??;
         let is_next = piece.start == self.opened.blocks.position();
-        let line_before = if is_next { vec![] } else { pieces.before(piece.start).ok()? };
-        let scanner = self.scanner.ahead(&line_before);
+        let matters = self.scanner.matters_before();
+        let before = if is_next { vec![] } else { pieces.before(piece.start, matters).ok()? };
+        let scanner = self.scanner.ahead(&before);
         let (reply, outcome) = sync_channel(1);
         let (assumed, end) = (scanner.state(), piece.end);
         let blocks = self.opened.stretch(piece)?;

@@ -20,6 +20,7 @@ use crate::source::file::{self, From, Opened, Reading};
 use crate::store::Novelty;
 
 use super::commit::File;
+use super::pieces::Stopped;
 
 /// Whose logins are recorded, and until when successful ones were counted in another kind of source.
 pub(super) type Reads = (Services, Option<Timestamp>);
@@ -212,36 +213,55 @@ impl<'s> FileReader<'s> {
     }
 
     pub(super) fn read(&mut self, threads: usize, host: &Host, may_restart: bool) -> Flow {
-        if threads > 1
-            && self.taken_over == 0
-            && !self.scanner.is_joining()
-            && let Some(end) = self.read_pieces(threads, host, may_restart)
-        {
-            return end;
+        // In order, too, is read what comes after a void piece, twice as much each time: where an attack
+        // goes on for hours, so many attempts may be under way all the time that no piece is right.
+        let mut in_order = host.piece_bytes;
+        loop {
+            let (is_further, stopped) = if threads > 1 && self.taken_over == 0 {
+                self.read_pieces(threads, host, may_restart)
+            } else {
+                (false, Stopped::Rest)
+            };
+            in_order = if is_further { host.piece_bytes } else { in_order.saturating_mul(2) };
+            let until = match stopped {
+                Stopped::Over(flow) => return flow,
+                Stopped::Void(end) => end.saturating_add(in_order - host.piece_bytes),
+                Stopped::Rest => u64::MAX,
+            };
+            if let Some(flow) = self.read_in_order(until, host, may_restart) {
+                return flow;
+            }
         }
-        while !host.stopping() {
+    }
+
+    /// Reads up to a position; gives how that went if it was the end.
+    fn read_in_order(&mut self, until: u64, host: &Host, may_restart: bool) -> Option<Flow> {
+        while !host.stopping() && self.opened.blocks.position() < until {
             let block = match self.opened.blocks.next_block() {
                 Ok(Some(block)) => block,
-                Ok(None) => break,
-                Err(error) => return Flow::Fail(self.opened.error(error)),
+                Ok(None) => return Some(self.whole()),
+                Err(error) => return Some(Flow::Fail(self.opened.error(error))),
             };
             let Some(block) = without(block, self.taken_over, &mut self.scanner) else { continue };
             self.found.cut_lines += u64::from(block.cut);
             match self.scanner.scan(block.bytes, block.position, &mut self.found) {
                 Err(Stop::NotALog) => {
-                    return Flow::Fail(SourceError::NotALog(self.opened.path().to_owned()));
+                    let path = self.opened.path().to_owned();
+                    return Some(Flow::Fail(SourceError::NotALog(path)));
                 }
-                Err(Stop::YearsTooLate) if may_restart => return Flow::YearsTooLate,
+                Err(Stop::YearsTooLate) if may_restart => return Some(Flow::YearsTooLate),
                 _ => {}
             }
             if is_full(&self.found) && !self.send(false) {
-                break;
+                return Some(self.whole());
             }
         }
-        match self.opened.still_the_same() {
-            Ok(()) => Flow::End,
-            Err(error) => Flow::Fail(error),
-        }
+        host.stopping().then(|| self.whole())
+    }
+
+    /// The file was read, if it is still the same.
+    fn whole(&self) -> Flow {
+        self.opened.still_the_same().map_or_else(Flow::Fail, |()| Flow::End)
     }
 
     /// Hands over what was found; false if nobody wants it.

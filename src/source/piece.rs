@@ -62,13 +62,15 @@ impl Pieces {
         Ok(None)
     }
 
-    /// The end of the text before `position`: the last line there, or as much as matters of it.
-    pub fn before(&self, position: u64) -> io::Result<Vec<u8>> {
-        let start = position.saturating_sub(STEP_BYTES as u64);
+    /// Whole lines before `position`: the last `most` bytes, and at least the last line, or as much as
+    /// matters of it.
+    pub fn before(&self, position: u64, most: usize) -> io::Result<Vec<u8>> {
+        let start = position.saturating_sub(STEP_BYTES.max(most) as u64);
         let mut text = vec![0; usize::try_from(position - start).unwrap_or_default()];
         self.file.read_exact_at(&mut text, start)?;
         let line_end = text.iter().rposition(|byte| !matches!(byte, b'\n' | 0)).unwrap_or(0);
-        let line_start = text.get(..line_end).and_then(|text| memrchr2(b'\n', 0, text));
+        let wanted = line_end.min(text.len().saturating_sub(most));
+        let line_start = text.get(..wanted).and_then(|text| memrchr2(b'\n', 0, text));
         text.drain(..line_start.map_or(0, |at| at + 1));
         Ok(text)
     }
