@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use jiff::civil::Date;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Casebook, MOST_BEEN, Neighbour, News};
 use crate::campaign::{Been, Campaign, Own, Pace, Source, Tried, neighbourhood_of};
@@ -110,44 +110,30 @@ impl Casebook<'_> {
     /// Adds what is new of some logins to those of their kind; gives all of that kind, and how many of
     /// them were known before.
     pub fn add_login(&mut self, news: &News) -> Result<(News, u64), StoreError> {
-        // SQLite's columns of an upsert are those before it.
-        let sql = "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-            ON CONFLICT DO UPDATE SET count = count + excluded.count, \
-            last = max(coalesce(last, 0), excluded.last), \
-            address = iif(first <= excluded.first, address, excluded.address), \
-            generation = iif(first <= excluded.first, generation, excluded.generation), \
-            position = iif(first <= excluded.first, position, excluded.position), \
-            first = iif(first <= excluded.first, first, excluded.first) \
-            RETURNING count, first, last, address, generation, position";
-        let add = || -> rusqlite::Result<News> {
-            let mut add = self.connection.prepare_cached(sql)?;
-            let values = params![
-                name_of(news.account.as_bytes()),
-                news.account,
-                news.network.cidr(),
-                news.day,
-                news.service,
-                news.count.cast_signed(),
-                news.first,
-                news.last,
-                Address(news.address),
-                news.place.0,
-                news.place.1,
-            ];
-            add.query_row(values, |row| {
-                Ok(News {
-                    count: row.get::<_, i64>(0)?.unsigned_abs(),
-                    first: row.get(1)?,
-                    last: row.get(2)?,
-                    address: row.get::<_, Address>(3)?.0,
-                    place: (row.get(4)?, row.get(5)?),
-                    ..news.clone()
-                })
-            })
+        // An upsert would have SQLite keep a copy of each page that it changes.
+        let find = "SELECT count, first, last, address, generation, position FROM login \
+            WHERE name = ? AND account = ? AND network = ? AND day = ? AND service = ?";
+        let insert = "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let update = "UPDATE login SET count = ?6, first = ?7, last = ?8, address = ?9, \
+            generation = ?10, position = ?11 \
+            WHERE name = ?1 AND account = ?2 AND network = ?3 AND day = ?4 AND service = ?5";
+        let add = || -> rusqlite::Result<_> {
+            let (name, network) = (name_of(news.account.as_bytes()), news.network.cidr());
+            let News { account, day, service, .. } = news;
+            let mut statement = self.connection.prepare_cached(find)?;
+            let key = params![name, account, network, day, service];
+            let known = statement.query_row(key, |row| known_login(row, news)).optional()?;
+            let before = known.as_ref().map_or(0, |known| known.count);
+            let write = if known.is_some() { update } else { insert };
+            let all = known.map_or_else(|| news.clone(), |known| known.and(news));
+            let News { count, first, last, place, .. } = all;
+            let (count, address) = (count.cast_signed(), Address(all.address));
+            self.connection.prepare_cached(write)?.execute(params![
+                name, account, network, day, service, count, first, last, address, place.0, place.1
+            ])?;
+            Ok((all, before))
         };
-        let all = add().map_err(|e| self.error(e))?;
-        let before = all.count - news.count;
-        Ok((all, before))
+        add().map_err(|e| self.error(e))
     }
 
     /// Notes where an account has logged in.
@@ -295,6 +281,33 @@ impl Casebook<'_> {
             put.execute(params![campaign, country, number, organisation, sources])?;
         }
         Ok(())
+    }
+}
+
+/// Logins of the kind of `news` that are known; of some that an early version read, no time is.
+fn known_login(row: &Row<'_>, news: &News) -> rusqlite::Result<News> {
+    Ok(News {
+        count: row.get::<_, i64>(0)?.unsigned_abs(),
+        first: row.get::<_, Option<i64>>(1)?.unwrap_or(i64::MAX),
+        last: row.get::<_, Option<i64>>(2)?.unwrap_or(i64::MIN),
+        address: row.get::<_, Option<Address>>(3)?.map_or(news.address, |it| it.0),
+        place: (row.get(4)?, row.get(5)?),
+        ..news.clone()
+    })
+}
+
+impl News {
+    /// These and others of the same kind.
+    fn and(self, other: &Self) -> Self {
+        let first = if self.first <= other.first { &self } else { other };
+        Self {
+            count: self.count + other.count,
+            last: self.last.max(other.last),
+            first: first.first,
+            address: first.address,
+            place: first.place,
+            ..other.clone()
+        }
     }
 }
 
