@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::event::Network;
 use crate::origin::{AutonomousSystem, Country};
 use crate::untrusted::Untrusted;
+use crate::user_name::Spelling;
 
 /// How many of its names a source remembers.
 pub const NAMES: usize = 12;
@@ -220,6 +221,8 @@ pub struct Campaign {
     pub pace: Pace,
     /// The network (AS) of all its sources; `None` if they have several, 0 if it is not known.
     pub network: Option<u32>,
+    /// How it writes names.
+    pub spelling: Spelling,
 }
 
 /// How an attack goes.
@@ -288,6 +291,13 @@ impl Campaign {
             (self.gap() * 30).clamp(2 * 86_400, PATIENCE)
         };
         time - self.last <= patience
+    }
+
+    /// Whether `tried` may be one of its failures, by tool, spelling and time.
+    pub fn takes(&self, tried: &Tried) -> bool {
+        self.tool == tried.tool
+            && self.spelling.takes(tried.user.as_ref())
+            && self.may_go_on(tried.time)
     }
 
     /// Whether it goes on at `time`, as far as its pace tells.

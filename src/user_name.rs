@@ -28,6 +28,51 @@ pub fn may_be_same(one: &[u8], other: &[u8]) -> bool {
     name_of(one) == name_of(other) && domains.is_none_or(|(one, other)| one == other)
 }
 
+/// How names are written. A tool that works off a list writes all alike: with their domain, without, or
+/// once each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spelling {
+    /// How many failures had a domain,
+    pub full: u64,
+    /// and how many had none.
+    pub bare: u64,
+}
+
+/// So many failures tell how a tool writes names.
+const TELLING: u64 = 10;
+
+impl Spelling {
+    /// Notes how a user was written.
+    pub fn add(&mut self, user: Option<&Untrusted>) {
+        match user.map(has_domain) {
+            Some(true) => self.full += 1,
+            Some(false) => self.bare += 1,
+            None => {}
+        }
+    }
+
+    /// Whether who writes like this may write `user`, too.
+    pub fn takes(&self, user: Option<&Untrusted>) -> bool {
+        let (same, other) = match user.map(has_domain) {
+            Some(true) => (self.full, self.bare),
+            Some(false) => (self.bare, self.full),
+            None => return true,
+        };
+        other < TELLING || same * 12 >= other
+    }
+
+    /// Whether two may work off one list.
+    pub fn is_like(&self, other: Self) -> bool {
+        let (mine, others) = (self.full + self.bare, other.full + other.bare);
+        let apart = (self.full * others).abs_diff(other.full * mine);
+        mine.min(others) < TELLING || apart * 20 <= mine * others * 7
+    }
+}
+
+fn has_domain(user: &Untrusted) -> bool {
+    user.as_bytes().contains(&b'@')
+}
+
 /// Names that everybody tries, whoever is behind it.
 const COMMON: [&str; 44] = [
     "abuse",

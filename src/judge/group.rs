@@ -10,9 +10,9 @@ use std::rc::Rc;
 use crate::campaign::{Aim, Campaign, NAMES, Pace, Source, Tried, source_of};
 use crate::store::StoreError;
 use crate::store::casebook::{Neighbour, find};
-use crate::user_name::{UNKNOWN, is_common};
+use crate::user_name::{Spelling, UNKNOWN, is_common};
 
-use super::Judge;
+use super::{Judge, Manner};
 
 pub(super) const HOUR: i64 = 3600;
 pub(super) const DAY: i64 = 24 * HOUR;
@@ -99,9 +99,9 @@ impl Judge<'_> {
         if let Some(campaign) = self.same_aim(tried)? {
             return Ok(campaign);
         }
-        if let Some(crowd) = self.crowds.get(&tried.tool).copied()
+        if let Some(crowd) = self.crowds.get(&manner_of(tried)).copied()
             && let Some(campaign) = self.book.campaign(crowd)?
-            && campaign.may_go_on(tried.time)
+            && campaign.takes(tried)
         {
             return Ok(Rc::unwrap_or_clone(campaign));
         }
@@ -120,6 +120,7 @@ impl Judge<'_> {
             is_crowd: false,
             pace: Pace::default(),
             network: None,
+            spelling: Spelling::default(),
         };
         self.book.put_campaign(campaign.clone());
         self.gather(campaign, tried)
@@ -132,7 +133,7 @@ impl Judge<'_> {
             return Ok(None);
         };
         let campaign = self.book.campaign(near.campaign)?;
-        let campaign = campaign.filter(|it| it.tool == tried.tool && it.may_go_on(tried.time));
+        let campaign = campaign.filter(|it| it.takes(tried));
         Ok(campaign.map(Rc::unwrap_or_clone))
     }
 
@@ -162,7 +163,7 @@ impl Judge<'_> {
                 over.push(aim.campaign);
             }
             let fresh = campaign.sources >= GROUP || tried.time - aim.last <= DAY;
-            let fits = campaign.tool == tried.tool && campaign.is_light() && !campaign.is_crowd;
+            let fits = campaign.takes(tried) && campaign.is_light() && !campaign.is_crowd;
             // A bot may stray; what a twentieth of them try is what they want.
             let is_meant = aim.sources * 20 >= campaign.sources;
             if is_over || !fits || !fresh || !is_meant {
@@ -181,7 +182,7 @@ impl Judge<'_> {
 
     /// Makes a crowd of sources by themselves if there are many within a day.
     fn gather(&mut self, new: Campaign, tried: &Tried) -> Result<Campaign, StoreError> {
-        let singles = self.singles.entry(tried.tool.clone()).or_default();
+        let singles = self.singles.entry(manner_of(tried)).or_default();
         while singles.front().is_some_and(|(_, time)| tried.time - time > DAY) {
             singles.pop_front();
         }
@@ -201,7 +202,7 @@ impl Judge<'_> {
             }
         }
         if alone.len() + 1 < CROWD {
-            let singles = self.singles.entry(tried.tool.clone()).or_default();
+            let singles = self.singles.entry(manner_of(tried)).or_default();
             singles.extend(alone.iter().map(|it| (it.id, it.first)));
             singles.push_back((new.id, tried.time));
             return Ok(new);
@@ -212,7 +213,7 @@ impl Judge<'_> {
         }
         crowd.is_crowd = true;
         self.book.put_campaign(crowd.clone());
-        self.crowds.insert(tried.tool.clone(), crowd.id);
+        self.crowds.insert(manner_of(tried), crowd.id);
         Ok(crowd)
     }
 
@@ -293,12 +294,20 @@ impl Judge<'_> {
             }
             let pair = (campaign.id, other.id);
             let (befores, names) = self.book.count_crossing(pair, (before, name))?;
-            if befores.min(names) >= CROSSINGS {
+            let is_like = campaign.spelling.is_like(other.spelling);
+            if befores.min(names) >= CROSSINGS && is_like {
                 return Ok(Some(Rc::unwrap_or_clone(other)));
             }
         }
         Ok(None)
     }
+}
+
+/// What a failure tells of a tool.
+fn manner_of(tried: &Tried) -> Manner {
+    let mut spelling = Spelling::default();
+    spelling.add(tried.user.as_ref());
+    (tried.tool.clone(), spelling.full > 0)
 }
 
 /// Counts one more failure of a source in its campaign.
@@ -315,6 +324,7 @@ fn count(campaign: &mut Campaign, source: &mut Source, tried: &Tried) {
     }
     source.failures += 1;
     source.last = source.last.max(tried.time);
+    campaign.spelling.add(tried.user.as_ref());
     campaign.failures += 1;
     campaign.last = campaign.last.max(tried.time);
 }

@@ -8,6 +8,7 @@ use crate::campaign::{Aim, Campaign, Pace, Source, Tried};
 use crate::store::StoreError;
 use crate::store::casebook::find;
 use crate::untrusted::Untrusted;
+use crate::user_name::Spelling;
 
 use super::Judge;
 use super::group::{DAY, HOUR, LONGEST};
@@ -46,7 +47,8 @@ impl Judge<'_> {
         let mut campaign = campaign;
         for id in self.book.strays(campaign.id, campaign.first - 2 * DAY)? {
             let Some(stray) = self.book.campaign(id)? else { continue };
-            let fits = stray.tool == campaign.tool || stray.names > 1;
+            let fits = (stray.tool == campaign.tool || stray.names > 1)
+                && stray.spelling.is_like(campaign.spelling);
             if stray.id != campaign.id && fits {
                 campaign = self.join(campaign, Rc::unwrap_or_clone(stray))?;
             }
@@ -91,6 +93,7 @@ impl Judge<'_> {
             is_crowd: false,
             pace: Pace::default(),
             network: Some(tried.network.as_ref().map_or(0, |network| network.number)),
+            spelling: Spelling::default(),
             ..campaign.clone()
         };
         self.take_out((address, source), tried)?;
@@ -124,6 +127,7 @@ impl Judge<'_> {
         if let Some(other) = self.nests.get(&key).copied()
             && let Some(other) = self.book.campaign(other)?
             && other.id != campaign.id
+            && other.spelling.is_like(campaign.spelling)
             && tried.time - other.last <= NESTING
             && (campaign.first - other.first).abs() <= DAY
         {
@@ -189,7 +193,10 @@ impl Judge<'_> {
                     continue;
                 }
                 let Some(other) = self.book.campaign(aim.campaign)? else { continue };
-                let fits = other.tool == campaign.tool && !other.is_light() && !other.is_crowd;
+                let fits = other.tool == campaign.tool
+                    && other.spelling.is_like(campaign.spelling)
+                    && !other.is_light()
+                    && !other.is_crowd;
                 if other.id == campaign.id || !fits || tried.time - other.last > 3 * DAY {
                     continue;
                 }
@@ -223,6 +230,9 @@ impl Judge<'_> {
             let Some(other) = self.book.campaign(id)? else { continue };
             if other.id != id || !other.may_go_on(campaign.last) || !other.is_light() {
                 self.forget(id);
+                continue;
+            }
+            if !other.spelling.is_like(campaign.spelling) {
                 continue;
             }
             let of_other = shared.get(&id).into_iter().flatten();

@@ -81,6 +81,9 @@ pub fn judge(
     Ok(false)
 }
 
+/// A tool, and whether it writes names with a domain.
+type Manner = (String, bool);
+
 /// What judges.
 struct Judge<'s> {
     book: Casebook<'s>,
@@ -97,9 +100,9 @@ struct Judge<'s> {
     /// Campaigns of bots that may go on, by what they work with.
     groups: BTreeMap<String, BTreeSet<i64>>,
     /// Sources by themselves of late, by what they work with.
-    singles: HashMap<String, VecDeque<(i64, i64)>>,
+    singles: HashMap<Manner, VecDeque<(i64, i64)>>,
     /// The crowd that may go on, by what it works with.
-    crowds: HashMap<String, i64>,
+    crowds: HashMap<Manner, i64>,
     /// Attackers of late by network and tool.
     nests: HashMap<(u32, String), i64>,
     /// The day of the last failure: from, up to.
@@ -144,12 +147,13 @@ impl<'s> Judge<'s> {
     /// Puts a campaign where those that may go on are looked for.
     fn remember(&mut self, campaign: &Campaign) {
         let Campaign { id, tool, .. } = campaign;
+        let manner = || (tool.clone(), campaign.spelling.full > 0);
         if campaign.is_crowd {
-            self.crowds.insert(tool.clone(), *id);
+            self.crowds.insert(manner(), *id);
         } else if campaign.is_light() && campaign.sources >= group::GROUP {
             self.groups.entry(tool.clone()).or_default().insert(*id);
         } else if campaign.sources == 1 && campaign.heavy == 0 {
-            self.singles.entry(tool.clone()).or_default().push_back((*id, campaign.first));
+            self.singles.entry(manner()).or_default().push_back((*id, campaign.first));
         }
     }
 

@@ -220,6 +220,10 @@ UPDATE login SET count = (SELECT judged FROM news WHERE news.name = login.name
 DELETE FROM login WHERE count = 0;
 DROP TABLE news;
 ALTER TABLE read RENAME TO news;
+
+-- How many failures of a campaign named a user with a domain, and without; of old ones nobody knows.
+ALTER TABLE campaign ADD COLUMN full INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE campaign ADD COLUMN bare INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 

@@ -26,6 +26,8 @@ impl Casebook<'_> {
         old.failures += new.failures;
         old.sources += new.sources;
         old.heavy += new.heavy;
+        old.spelling.full += new.spelling.full;
+        old.spelling.bare += new.spelling.bare;
         old.is_crowd |= new.is_crowd;
         if old.network != new.network {
             old.network = None;

@@ -16,11 +16,11 @@ use crate::store::StoreError;
 use crate::store::batch::Address;
 use crate::store::figures::text;
 use crate::untrusted::Untrusted;
-use crate::user_name::{UNKNOWN, name_of};
+use crate::user_name::{Spelling, UNKNOWN, name_of};
 
 /// The columns of campaigns.
 pub(in crate::store) const CAMPAIGN: &str = "SELECT id, number, joined, tool, first, last, \
-    failures, sources, heavy, names, is_crowd, gap, regular, gaps, asn FROM campaign";
+    failures, sources, heavy, names, is_crowd, gap, regular, gaps, asn, full, bare FROM campaign";
 /// The columns of failures of own users.
 pub(in crate::store) const OWN: &str =
     "SELECT user, network, tool, first, last, failures, gap, regular, gaps, asn FROM own";
@@ -255,6 +255,10 @@ pub(in crate::store) fn campaign(row: &Row<'_>) -> rusqlite::Result<Campaign> {
         is_crowd: row.get(10)?,
         pace: pace(row, 11)?,
         network: row.get(14)?,
+        spelling: Spelling {
+            full: row.get::<_, i64>(15)?.unsigned_abs(),
+            bare: row.get::<_, i64>(16)?.unsigned_abs(),
+        },
     })
 }
 

@@ -196,7 +196,8 @@ impl Casebook<'_> {
         // In the order of each table's key, so that each page is visited once.
         let mut campaigns = self.campaigns.take_changed();
         campaigns.sort_unstable_by_key(|(id, _)| *id);
-        let sql = "REPLACE INTO campaign VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let sql =
+            "REPLACE INTO campaign VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let mut put = connection.prepare_cached(sql)?;
         for (id, it) in campaigns {
             put.execute(params![
@@ -215,6 +216,8 @@ impl Casebook<'_> {
                 it.pace.regular.cast_signed(),
                 it.pace.gaps.cast_signed(),
                 it.network,
+                it.spelling.full.cast_signed(),
+                it.spelling.bare.cast_signed(),
             ])?;
         }
         let mut sources = self.sources.take_changed();

@@ -238,6 +238,23 @@ fn what_fails_after_all_was_forgotten_is_in_the_csv() {
 }
 
 #[test]
+fn crowds_that_write_names_differently_are_two_campaigns() {
+    let (mut log, mut minute) = (Vec::new(), 600);
+    for (number, half) in (0..40).flat_map(|number| [(number, 18), (number, 19)]) {
+        let domain = if half == 18 { "@example.org" } else { "" };
+        let user = format!("person{number}of{half}{domain}");
+        log.extend(failure(&ago(minute), &format!("198.{half}.{number}.1"), &user));
+        minute -= 7;
+    }
+    let sentinel = Sentinel::default().file("mail.log", log);
+    sentinel.run().exits(0);
+    let campaigns = json(&sentinel, &["campaigns", "--all", "--json"], 0);
+    let addresses: Vec<_> =
+        campaigns.as_array().unwrap().iter().map(|it| it["addresses"].clone()).collect();
+    assert_eq!(addresses, [40, 40]);
+}
+
+#[test]
 fn logins_that_an_earlier_version_had_not_judged_are_judged_once() {
     let sentinel = Sentinel::default().file("mail.log", failure(&ago(5), "203.0.113.7", "bob"));
     fs::create_dir(sentinel.path("state")).unwrap();
