@@ -51,6 +51,22 @@ impl Spelling {
         }
     }
 
+    /// Whether `user`, which was just added, is the first that is written otherwise than those before.
+    pub fn is_first_of_two(&self, user: Option<&Untrusted>) -> bool {
+        match user.map(has_domain) {
+            Some(true) => self.full == 1 && self.bare > 0,
+            Some(false) => self.bare == 1 && self.full > 0,
+            None => false,
+        }
+    }
+
+    /// The share of `part` of `whole` failures.
+    #[must_use]
+    pub fn share(&self, part: u64, whole: u64) -> Self {
+        let of = |all: u64| all.saturating_mul(part) / whole.max(1);
+        Self { full: of(self.full), bare: of(self.bare) }
+    }
+
     /// Whether who writes like this may write `user`, too.
     pub fn takes(&self, user: Option<&Untrusted>) -> bool {
         let (same, other) = match user.map(has_domain) {
@@ -58,14 +74,15 @@ impl Spelling {
             Some(false) => (self.bare, self.full),
             None => return true,
         };
-        other < TELLING || same * 12 >= other
+        other < TELLING || same.saturating_mul(12) >= other
     }
 
     /// Whether two may work off one list.
     pub fn is_like(&self, other: Self) -> bool {
         let (mine, others) = (self.full + self.bare, other.full + other.bare);
-        let apart = (self.full * others).abs_diff(other.full * mine);
-        mine.min(others) < TELLING || apart * 20 <= mine * others * 7
+        let product = |one: u64, other: u64| u128::from(one) * u128::from(other);
+        let apart = product(self.full, others).abs_diff(product(other.full, mine));
+        mine.min(others) < TELLING || apart * 20 <= product(mine, others) * 7
     }
 }
 

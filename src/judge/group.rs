@@ -67,6 +67,10 @@ impl Judge<'_> {
         }
         source.campaign = campaign.id;
         count(&mut campaign, &mut source, tried);
+        if campaign.sources == 1 && campaign.spelling.is_first_of_two(tried.user.as_ref()) {
+            let singles = self.singles.entry(manner_of(tried)).or_default();
+            singles.push_back((campaign.id, campaign.first));
+        }
         let is_heavy_now = source.is_heavy() && !was_heavy;
         campaign.heavy += u64::from(is_heavy_now);
         self.show(&mut campaign);
@@ -99,11 +103,8 @@ impl Judge<'_> {
         if let Some(campaign) = self.same_aim(tried)? {
             return Ok(campaign);
         }
-        if let Some(crowd) = self.crowds.get(&manner_of(tried)).copied()
-            && let Some(campaign) = self.book.campaign(crowd)?
-            && campaign.takes(tried)
-        {
-            return Ok(Rc::unwrap_or_clone(campaign));
+        if let Some(crowd) = self.crowd(tried)? {
+            return Ok(Rc::unwrap_or_clone(crowd));
         }
         let id = self.book.new_id();
         let campaign = Campaign {
@@ -124,6 +125,24 @@ impl Judge<'_> {
         };
         self.book.put_campaign(campaign.clone());
         self.gather(campaign, tried)
+    }
+
+    /// The newest crowd that a new source may be of.
+    fn crowd(&mut self, tried: &Tried) -> Result<Option<Rc<Campaign>>, StoreError> {
+        let Some(crowds) = self.crowds.get_mut(&tried.tool) else { return Ok(None) };
+        let mut found = None;
+        let mut over = Vec::new();
+        for id in crowds.iter().rev() {
+            let crowd = self.book.campaign(*id)?;
+            if crowd.as_ref().is_none_or(|crowd| !crowd.may_go_on(tried.time)) {
+                over.push(*id);
+            } else if let Some(crowd) = crowd.filter(|crowd| crowd.takes(tried)) {
+                found = Some(crowd);
+                break;
+            }
+        }
+        crowds.retain(|id| !over.contains(id));
+        Ok(found)
     }
 
     /// The campaign that was just seen next door with the same tool.
@@ -213,7 +232,7 @@ impl Judge<'_> {
         }
         crowd.is_crowd = true;
         self.book.put_campaign(crowd.clone());
-        self.crowds.insert(manner_of(tried), crowd.id);
+        self.crowds.entry(crowd.tool.clone()).or_default().push(crowd.id);
         Ok(crowd)
     }
 

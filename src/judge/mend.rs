@@ -8,7 +8,6 @@ use crate::campaign::{Aim, Campaign, Pace, Source, Tried};
 use crate::store::StoreError;
 use crate::store::casebook::find;
 use crate::untrusted::Untrusted;
-use crate::user_name::Spelling;
 
 use super::Judge;
 use super::group::{DAY, HOUR, LONGEST};
@@ -93,7 +92,7 @@ impl Judge<'_> {
             is_crowd: false,
             pace: Pace::default(),
             network: Some(tried.network.as_ref().map_or(0, |network| network.number)),
-            spelling: Spelling::default(),
+            spelling: campaign.spelling.share(source.failures, campaign.failures),
             ..campaign.clone()
         };
         self.take_out((address, source), tried)?;
@@ -147,6 +146,10 @@ impl Judge<'_> {
     ) -> Result<(), StoreError> {
         let Some(campaign) = self.book.campaign(source.campaign)? else { return Ok(()) };
         let mut campaign = Rc::unwrap_or_clone(campaign);
+        // How each source writes is not known: as the others, mostly.
+        let gone = campaign.spelling.share(source.failures, campaign.failures);
+        campaign.spelling.full = campaign.spelling.full.saturating_sub(gone.full);
+        campaign.spelling.bare = campaign.spelling.bare.saturating_sub(gone.bare);
         campaign.failures = campaign.failures.saturating_sub(source.failures);
         campaign.sources = campaign.sources.saturating_sub(1);
         campaign.heavy = campaign.heavy.saturating_sub(u64::from(source.is_heavy()));

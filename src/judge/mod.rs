@@ -20,6 +20,7 @@ use crate::origin::{AutonomousSystem, Country};
 use crate::store::allowed::AllowList;
 use crate::store::casebook::{Casebook, News, Room};
 use crate::store::{Store, StoreError};
+use crate::user_name::Spelling;
 
 /// Failures that are read at a time.
 const CHUNK: usize = 1_000;
@@ -93,16 +94,16 @@ struct Judge<'s> {
     zone: &'s TimeZone,
     /// The failure up to which all was judged.
     after: i64,
-    /// The news up to which all was.
-    after_news: i64,
+    /// The news up to which all was: time and row.
+    after_news: (i64, i64),
     /// The time of the first thing that is known: what runs then may have begun before.
     beginning: Option<i64>,
     /// Campaigns of bots that may go on, by what they work with.
     groups: BTreeMap<String, BTreeSet<i64>>,
-    /// Sources by themselves of late, by what they work with.
+    /// Sources by themselves of late, by what they work with; who writes names both ways is in two.
     singles: HashMap<Manner, VecDeque<(i64, i64)>>,
-    /// The crowd that may go on, by what it works with.
-    crowds: HashMap<Manner, i64>,
+    /// Crowds that may go on, by their tool; the newest last.
+    crowds: HashMap<String, Vec<i64>>,
     /// Attackers of late by network and tool.
     nests: HashMap<(u32, String), i64>,
     /// The day of the last failure: from, up to.
@@ -123,7 +124,7 @@ impl<'s> Judge<'s> {
             thresholds,
             zone,
             after,
-            after_news: 0,
+            after_news: (i64::MIN, 0),
             beginning,
             groups: BTreeMap::new(),
             singles: HashMap::new(),
@@ -147,13 +148,21 @@ impl<'s> Judge<'s> {
     /// Puts a campaign where those that may go on are looked for.
     fn remember(&mut self, campaign: &Campaign) {
         let Campaign { id, tool, .. } = campaign;
-        let manner = || (tool.clone(), campaign.spelling.full > 0);
         if campaign.is_crowd {
-            self.crowds.insert(manner(), *id);
+            let crowds = self.crowds.entry(tool.clone()).or_default();
+            if !crowds.contains(id) {
+                crowds.push(*id);
+            }
         } else if campaign.is_light() && campaign.sources >= group::GROUP {
             self.groups.entry(tool.clone()).or_default().insert(*id);
         } else if campaign.sources == 1 && campaign.heavy == 0 {
-            self.singles.entry(manner()).or_default().push_back((*id, campaign.first));
+            let Spelling { full, bare } = campaign.spelling;
+            for has_domain in [false, true] {
+                if (has_domain && full > 0) || (!has_domain && (bare > 0 || full == 0)) {
+                    let singles = self.singles.entry((tool.clone(), has_domain)).or_default();
+                    singles.push_back((*id, campaign.first));
+                }
+            }
         }
     }
 
@@ -175,7 +184,7 @@ impl<'s> Judge<'s> {
             tried.truncate(later.unwrap_or(tried.len()));
         }
         self.after = tried.last().map_or(self.after, |tried| tried.id);
-        self.after_news = news.last().map_or(self.after_news, |news| news.id);
+        self.after_news = news.last().map_or(self.after_news, |news| (news.first, news.id));
         Ok((tried, news, is_last))
     }
 

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use crate::campaign::{DEVICE_PLACES, Own, Pace, Source, Tried, source_of};
 use crate::event::Network;
 use crate::store::StoreError;
+use crate::store::casebook::HALF_DAY;
 use crate::untrusted::Untrusted;
 use crate::user_name::{UNKNOWN, may_be_same};
 
@@ -42,7 +43,7 @@ impl Judge<'_> {
             return Ok(false);
         }
         let network = Network::of(tried.address);
-        let since = tried.time - self.thresholds.own_days * DAY;
+        let since = tried.time - self.own_seconds();
         let user = tried.user.as_ref().map_or(UNKNOWN, |user| user.as_bytes());
         let number = tried.network.as_ref().map_or(0, |network| network.number);
         let (mut exists, mut same_provider) = (false, false);
@@ -95,6 +96,11 @@ impl Judge<'_> {
         }
         let least = if exists { SHARED - 1 } else { SHARED };
         self.book.is_shared(network, (since, tried.time), least)
+    }
+
+    /// For how long a network is a user's own; what is noted of a login may be a little older than that.
+    pub(super) fn own_seconds(&self) -> i64 {
+        self.thresholds.own_days * DAY + HALF_DAY
     }
 
     /// Whether one more device may be somebody's, of whom nothing was seen where it is: a steady rhythm

@@ -167,7 +167,7 @@ impl Judge<'_> {
         if news.first - source.last > 30 * DAY || source.first > news.first {
             return Ok(());
         }
-        let since = news.first - self.thresholds.own_days * DAY;
+        let since = news.first - self.own_seconds();
         if self.book.is_shared(news.network, (since, news.first), SHARED)? {
             return Ok(());
         }

@@ -6,6 +6,7 @@
 //! order.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
@@ -34,6 +35,15 @@ struct Piece {
     end: u64,
 }
 
+/// Tells the threads that nobody waits for more, however reading by pieces ends.
+struct Over<'o>(&'o AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Where reading by pieces stopped.
 pub(super) enum Stopped {
     /// Reading is over.
@@ -45,7 +55,8 @@ pub(super) enum Stopped {
 }
 
 impl FileReader<'_> {
-    /// Reads piece by piece, as far as that goes; gives whether it got any further, and why it stopped.
+    /// Reads piece by piece, as far as that goes; gives whether what was assumed was right at least once,
+    /// and why it stopped.
     pub(super) fn read_pieces(
         &mut self,
         threads: usize,
@@ -57,16 +68,22 @@ impl FileReader<'_> {
         };
         let (hand_out, jobs) = channel();
         let jobs = Mutex::new(jobs);
-        let mut done = None;
+        let (mut done, mut is_further, mut are_all) = (None, false, false);
+        let is_over = AtomicBool::new(false);
         let stopped = std::thread::scope(|scope| {
             // Threads end when nothing more can be handed out.
             let hand_out = hand_out;
-            (0..threads).for_each(|_| drop(scope.spawn(|| work(&jobs))));
+            (0..threads).for_each(|_| drop(scope.spawn(|| work(&jobs, &is_over))));
+            let _over = Over(&is_over);
             let mut waiting = VecDeque::new();
+            let mut is_first = true;
             loop {
-                while waiting.len() <= threads
-                    && let Some((assumed, job, outcome)) = self.next_job(&mut pieces)
-                {
+                while waiting.len() <= threads && !are_all {
+                    // After an error, a later piece would not follow those before.
+                    let Some((assumed, job, outcome)) = self.next_job(&mut pieces) else {
+                        are_all = true;
+                        break;
+                    };
                     let end = job.end;
                     if hand_out.send(job).is_err() {
                         return Stopped::Rest;
@@ -89,6 +106,8 @@ impl FileReader<'_> {
                     done.get_or_insert_with(|| (0, self.opened.blocks.edges().clone()));
                 edges.join(piece.edges);
                 done = Some((piece.end, edges.clone()));
+                // The first one assumed nothing.
+                is_further = !std::mem::take(&mut is_first);
                 if may_restart && self.scanner.guessed_too_late() {
                     return Stopped::Over(Flow::YearsTooLate);
                 }
@@ -100,7 +119,6 @@ impl FileReader<'_> {
                 }
             }
         });
-        let is_further = done.is_some();
         if let Some((position, edges)) = done {
             self.opened.go_on_at(position, edges);
         }
@@ -124,21 +142,27 @@ impl FileReader<'_> {
 }
 
 /// Parses pieces until no more come.
-fn work(jobs: &Mutex<Receiver<Job>>) {
+fn work(jobs: &Mutex<Receiver<Job>>, is_over: &AtomicBool) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { blocks, end, scanner, reply }) = job else { return };
         // A piece that ends early was cut off while it was read. Nobody waits for it if a piece
         // before this one ended the reading.
-        let _ = reply.send(parse(blocks, scanner).filter(|piece| piece.end == end));
+        let _ = reply.send(parse((blocks, scanner), is_over).filter(|piece| piece.end == end));
     }
 }
 
 /// Parses one piece; `None` if it must be read in order to see what is wrong.
-fn parse(mut blocks: Blocks<Stream>, mut scanner: Scanner) -> Option<Piece> {
+fn parse(
+    (mut blocks, mut scanner): (Blocks<Stream>, Scanner),
+    is_over: &AtomicBool,
+) -> Option<Piece> {
     let mut found = vec![];
     let mut current = Findings::default();
     while let Some(block) = blocks.next_block().ok()? {
+        if is_over.load(Ordering::Relaxed) {
+            return None;
+        }
         current.cut_lines += u64::from(block.cut);
         match scanner.scan(block.bytes, block.position, &mut current) {
             Err(Stop::NotALog) => return None,

@@ -266,7 +266,7 @@ impl<'s> FileReader<'s> {
 
     /// Hands over what was found; false if nobody wants it.
     ///
-    /// Logins are kept back while there are few kinds of them: each kind is a row to update.
+    /// Logins are kept back while there are few kinds of them: each kind is a row to write.
     pub(super) fn send(&mut self, all: bool) -> bool {
         let mut found = std::mem::take(&mut self.found);
         if !all && found.logins.bytes() < LOGIN_BYTES {

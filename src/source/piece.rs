@@ -62,8 +62,8 @@ impl Pieces {
         Ok(None)
     }
 
-    /// Whole lines before `position`: the last `most` bytes, and at least the last line, or as much as
-    /// matters of it.
+    /// The text before `position`: at least the last `most` bytes, where a line may be cut, and the last
+    /// line, or as much as matters of it.
     pub fn before(&self, position: u64, most: usize) -> io::Result<Vec<u8>> {
         let start = position.saturating_sub(STEP_BYTES.max(most) as u64);
         let mut text = vec![0; usize::try_from(position - start).unwrap_or_default()];

@@ -193,8 +193,8 @@ ALTER TABLE generation ADD COLUMN names BLOB NOT NULL DEFAULT x'';
 ",
     include_str!("judgement.sql"),
     "
--- What was read of logins and not judged: in the order of the log, which is cheaper to write than the
--- rows of `login`, each in another place. The judge puts it there.
+-- What was read of logins and not judged: as it came, which is cheaper to write than the rows of
+-- `login`, each in another place. The judge puts it there.
 CREATE TABLE read (
     id INTEGER PRIMARY KEY,
     account NOT NULL,
@@ -220,6 +220,7 @@ UPDATE login SET count = (SELECT judged FROM news WHERE news.name = login.name
 DELETE FROM login WHERE count = 0;
 DROP TABLE news;
 ALTER TABLE read RENAME TO news;
+CREATE INDEX news_first ON news (first);
 
 -- How many failures of a campaign named a user with a domain, and without; of old ones nobody knows.
 ALTER TABLE campaign ADD COLUMN full INTEGER NOT NULL DEFAULT 0;

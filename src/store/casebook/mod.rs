@@ -36,6 +36,8 @@ pub enum Room {
     Much = 12_000,
 }
 
+/// When an account was last somewhere is noted anew after so many seconds: it matters by days.
+pub const HALF_DAY: i64 = 12 * 3600;
 /// So many networks of an account are looked at, the latest.
 const MOST_BEEN: u32 = 1_000;
 
@@ -152,13 +154,13 @@ impl Casebook<'_> {
     /// the first of all; what is in memory stays known.
     pub fn commit(
         &mut self,
-        (last_failure, last_news): (i64, i64),
+        (last_failure, last_news): (i64, (i64, i64)),
         beginning: Option<i64>,
     ) -> Result<(), StoreError> {
         let done = self.flush().and_then(|()| {
             let sql = "UPDATE judgement SET last_failure = ?, beginning = ?";
             self.connection.execute(sql, (last_failure, beginning))?;
-            self.connection.execute("DELETE FROM news WHERE id <= ?", [last_news])?;
+            self.connection.execute("DELETE FROM news WHERE (first, id) <= (?, ?)", last_news)?;
             self.transaction.take().map_or(Ok(()), Transaction::commit)
         });
         done.map_err(|e| self.error(e))

@@ -50,18 +50,21 @@ impl Casebook<'_> {
         read().map_err(|e| self.error(e))
     }
 
-    /// What is new of logins after row `after`, in the order of the log and up to the first that is
-    /// after `until`; at most `most`.
-    pub fn news(&self, after: i64, until: i64, most: usize) -> Result<Vec<News>, StoreError> {
+    /// What is new of logins, in the order of the first of each; from what comes after a row, which
+    /// time and id tell, to what began at `until`; at most `most`.
+    pub fn news(
+        &self,
+        (after, id): (i64, i64),
+        until: i64,
+        most: usize,
+    ) -> Result<Vec<News>, StoreError> {
         let sql = "SELECT account, network, day, service, count, first, last, address, generation, \
-            position, id FROM news WHERE id > ? ORDER BY id LIMIT ?";
+            position, id FROM news WHERE (first, id) > (?, ?) AND first <= ? \
+            ORDER BY first, id LIMIT ?";
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let most = i64::try_from(most).unwrap_or(i64::MAX);
-            let news = statement.query_map([after, most], news)?;
-            let is_due =
-                |it: &rusqlite::Result<News>| it.as_ref().map_or(true, |it| it.first <= until);
-            news.take_while(is_due).collect()
+            statement.query_map([after, id, until, most], news)?.collect()
         };
         read().map_err(|e| self.error(e))
     }

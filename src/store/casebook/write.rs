@@ -6,16 +6,13 @@ use std::rc::Rc;
 use jiff::civil::Date;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Casebook, MOST_BEEN, Neighbour, News};
+use super::{Casebook, HALF_DAY, MOST_BEEN, Neighbour, News};
 use crate::campaign::{Been, Campaign, Own, Pace, Source, Tried, neighbourhood_of};
 use crate::origin::{AutonomousSystem, Country};
 use crate::store::StoreError;
 use crate::store::batch::Address;
 use crate::untrusted::Untrusted;
 use crate::user_name::name_of;
-
-/// When an account was last somewhere is noted anew after so many seconds: it matters by days.
-const LATELY: i64 = 12 * 3600;
 
 impl Casebook<'_> {
     /// Notes what is known of a source now.
@@ -144,8 +141,9 @@ impl Casebook<'_> {
     ) -> Result<(), StoreError> {
         let name = name_of(news.account.as_bytes());
         let is_it = |been: &Been| been.account == news.account && been.network == news.network;
-        let is_noted =
-            |been: &Been| is_it(been) && been.first <= news.first && news.last < been.last + LATELY;
+        let is_noted = |been: &Been| {
+            is_it(been) && been.first <= news.first && news.last < been.last + HALF_DAY
+        };
         if self.been(&name)?.iter().any(is_noted) {
             return Ok(());
         }

@@ -42,6 +42,22 @@ fn a_steady_pace_alone_makes_no_telephones_of_hundreds() {
 }
 
 #[test]
+fn logins_in_another_log_are_judged_at_their_time() {
+    // What the first log ends with must not keep the second one's logins waiting.
+    let mut first = failure(&ago(5 * DAY), "203.0.113.9", "root");
+    first.extend(success(&ago(DAY), "198.18.9.9", "carol"));
+    let mut second = success(&ago(4 * DAY), "198.18.7.5", "bob");
+    second.extend(failure(&ago(3 * DAY), "198.18.7.5", "bob"));
+    let sentinel = Sentinel::default().file("mail.log", first).file("other.log", second);
+    let logs =
+        format!("{},{}", sentinel.path("mail.log").display(), sentinel.path("other.log").display());
+    let sentinel = sentinel.set(format!("paths.mail_log={logs}"));
+    sentinel.run().exits(0);
+    let own = "SELECT group_concat(user) FROM own_failure JOIN failure ON id = failure";
+    assert_eq!(sentinel.ask_store(own), "bob");
+}
+
+#[test]
 fn what_is_vouched_for_is_what_was_meant() {
     let sentinel = Sentinel::default().file("mail.log", failure(&ago(99), "192.0.2.1", "x"));
     sentinel.run().exits(0);
