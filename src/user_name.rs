@@ -86,7 +86,8 @@ impl Spelling {
     }
 }
 
-fn has_domain(user: &Untrusted) -> bool {
+/// Whether a user name has a domain.
+pub fn has_domain(user: &Untrusted) -> bool {
     user.as_bytes().contains(&b'@')
 }
 

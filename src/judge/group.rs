@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::campaign::{Aim, Campaign, NAMES, Pace, Source, Tried, source_of};
 use crate::store::StoreError;
 use crate::store::casebook::{Neighbour, find};
-use crate::user_name::{Spelling, UNKNOWN, is_common};
+use crate::user_name::{Spelling, UNKNOWN, has_domain, is_common};
 
 use super::{Judge, Manner};
 
@@ -185,7 +185,7 @@ impl Judge<'_> {
             let fits = campaign.takes(tried) && campaign.is_light() && !campaign.is_crowd;
             // A bot may stray; what a twentieth of them try is what they want.
             let is_meant = aim.sources * 20 >= campaign.sources;
-            if is_over || !fits || !fresh || !is_meant {
+            if !fits || !fresh || !is_meant {
                 continue;
             }
             let rank = (aim.sources, aim.last);
@@ -324,9 +324,7 @@ impl Judge<'_> {
 
 /// What a failure tells of a tool.
 fn manner_of(tried: &Tried) -> Manner {
-    let mut spelling = Spelling::default();
-    spelling.add(tried.user.as_ref());
-    (tried.tool.clone(), spelling.full > 0)
+    (tried.tool.clone(), tried.user.as_ref().is_some_and(has_domain))
 }
 
 /// Counts one more failure of a source in its campaign.

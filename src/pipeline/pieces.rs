@@ -68,7 +68,7 @@ impl FileReader<'_> {
         };
         let (hand_out, jobs) = channel();
         let jobs = Mutex::new(jobs);
-        let (mut done, mut is_further, mut are_all) = (None, false, false);
+        let (mut done, mut joined, mut are_all) = (None, 0, false);
         let is_over = AtomicBool::new(false);
         let stopped = std::thread::scope(|scope| {
             // Threads end when nothing more can be handed out.
@@ -76,7 +76,6 @@ impl FileReader<'_> {
             (0..threads).for_each(|_| drop(scope.spawn(|| work(&jobs, &is_over))));
             let _over = Over(&is_over);
             let mut waiting = VecDeque::new();
-            let mut is_first = true;
             loop {
                 while waiting.len() <= threads && !are_all {
                     // After an error, a later piece would not follow those before.
@@ -106,8 +105,7 @@ impl FileReader<'_> {
                     done.get_or_insert_with(|| (0, self.opened.blocks.edges().clone()));
                 edges.join(piece.edges);
                 done = Some((piece.end, edges.clone()));
-                // The first one assumed nothing.
-                is_further = !std::mem::take(&mut is_first);
+                joined += 1;
                 if may_restart && self.scanner.guessed_too_late() {
                     return Stopped::Over(Flow::YearsTooLate);
                 }
@@ -122,7 +120,8 @@ impl FileReader<'_> {
         if let Some((position, edges)) = done {
             self.opened.go_on_at(position, edges);
         }
-        (is_further, stopped)
+        // The first one assumed nothing.
+        (joined > 1, stopped)
     }
 
     /// The next piece with a scanner that assumes what the lines just before it tell.
