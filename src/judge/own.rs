@@ -8,7 +8,6 @@ use std::net::IpAddr;
 use crate::campaign::{DEVICE_PLACES, Own, Pace, Source, Tried, source_of};
 use crate::event::Network;
 use crate::store::StoreError;
-use crate::store::casebook::HALF_DAY;
 use crate::untrusted::Untrusted;
 use crate::user_name::{UNKNOWN, may_be_same};
 
@@ -100,7 +99,13 @@ impl Judge<'_> {
 
     /// For how long a network is a user's own; what is noted of a login may be a little older than that.
     pub(super) fn own_seconds(&self) -> i64 {
-        self.thresholds.own_days * DAY + HALF_DAY
+        self.thresholds.own_days * DAY + self.slack()
+    }
+
+    /// When an account was last somewhere is noted anew after so many seconds: to write it each time
+    /// would cost a page for each login, and it matters by days.
+    pub(super) fn slack(&self) -> i64 {
+        (self.thresholds.own_days * DAY / 10).max(DAY / 2)
     }
 
     /// Whether one more device may be somebody's, of whom nothing was seen where it is: a steady rhythm

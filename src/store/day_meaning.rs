@@ -45,9 +45,11 @@ impl Store {
                 format!("SELECT count(*) FROM failure WHERE time >= ? AND time < ? AND {IS_OWN}");
             let own: i64 = self.connection.query_row(&sql, [from, to], |row| row.get(0))?;
             let sql = format!(
-                "SELECT campaign, count(*), count(DISTINCT source.address) FROM failure \
-                 JOIN source ON source.address = {SOURCE} \
-                 WHERE time >= ? AND time < ? AND NOT {IS_OWN} GROUP BY campaign"
+                "SELECT campaign, count(*), count(DISTINCT source) FROM (SELECT {SOURCE} AS source, \
+                 (SELECT campaign FROM source WHERE recent IN (0, 1) AND source.address = {SOURCE} \
+                 ORDER BY recent DESC LIMIT 1) AS campaign FROM failure \
+                 WHERE time >= ? AND time < ? AND NOT {IS_OWN}) \
+                 WHERE campaign IS NOT NULL GROUP BY campaign"
             );
             let mut statement = self.connection.prepare(&sql)?;
             let mut rows = statement.query([from, to])?;
@@ -96,7 +98,7 @@ impl Store {
 
     /// Whether somebody of this name ever logged in.
     pub fn has_logged_in(&self, name: &Untrusted) -> Result<bool, StoreError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM login WHERE name = ?)";
+        let sql = "SELECT EXISTS (SELECT 1 FROM login WHERE recent IN (0, 1) AND name = ?)";
         self.connection.query_row(sql, [name], |row| row.get(0)).map_err(|e| self.error("read", e))
     }
 

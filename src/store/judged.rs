@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::casebook::findings::Which;
 use super::casebook::read::{CAMPAIGN, OWN, campaign, country, network, own, some_text};
+use super::casebook::recent::AIM_HOLDS;
 use super::{Store, StoreError};
 use crate::campaign::{Campaign, Own, Place};
 use crate::event::Network;
@@ -110,10 +111,13 @@ impl Store {
 
     /// The names that a campaign tries, the most tried first, at most `most`.
     pub fn names_of(&self, id: i64, most: i64) -> Result<Vec<Attack>, StoreError> {
-        let sql = "SELECT name, first, last, failures, sources FROM aim WHERE campaign = ? \
-            ORDER BY failures DESC, name LIMIT ?";
+        let sql = format!(
+            "SELECT name, first, last, failures, sources FROM aim WHERE recent IN (0, 1) \
+             AND campaign = ? AND {AIM_HOLDS} \
+             ORDER BY failures DESC, name LIMIT ?"
+        );
         let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare(sql)?;
+            let mut statement = self.connection.prepare(&sql)?;
             let rows = statement.query_map([id, most], |row| {
                 Ok(Attack {
                     name: some_text(row, 0)?,
@@ -160,12 +164,15 @@ impl Store {
 
     /// Names that campaigns tried since then, the most tried first, at most `most`.
     pub fn attacked(&self, since: i64, most: i64) -> Result<Vec<Attacked>, StoreError> {
-        let sql = "SELECT name, sum(aim.failures) AS n, sum(aim.sources), max(aim.last), \
-            EXISTS (SELECT 1 FROM login WHERE login.name = aim.name) FROM aim \
-            JOIN campaign ON campaign.id = campaign WHERE campaign.last >= ? AND joined IS NULL \
-            AND aim.last >= ? AND name <> x'00' GROUP BY name ORDER BY n DESC, name LIMIT ?";
+        let sql = format!(
+            "SELECT name, sum(aim.failures) AS n, sum(aim.sources), max(aim.last), \
+             EXISTS (SELECT 1 FROM login WHERE login.recent IN (0, 1) AND login.name = aim.name) \
+             FROM aim JOIN campaign ON campaign.id = campaign WHERE campaign.last >= ? \
+             AND joined IS NULL AND aim.last >= ? AND name <> x'00' AND {AIM_HOLDS} \
+             GROUP BY name ORDER BY n DESC, name LIMIT ?"
+        );
         let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare(sql)?;
+            let mut statement = self.connection.prepare(&sql)?;
             let rows = statement.query_map([since, since, most], |row| {
                 Ok(Attacked {
                     name: some_text(row, 0)?,
@@ -200,7 +207,7 @@ impl Store {
         address: std::net::IpAddr,
     ) -> Result<Option<(Campaign, crate::campaign::Source)>, StoreError> {
         let sql = "SELECT campaign, first, last, failures, gap, regular, gaps, names FROM source \
-            WHERE address = ?";
+            WHERE recent IN (0, 1) AND address = ? ORDER BY recent DESC LIMIT 1";
         let read = || -> rusqlite::Result<Option<_>> {
             let address = super::batch::Address(crate::campaign::source_of(address));
             let source = super::casebook::read::source;
@@ -219,7 +226,8 @@ impl Store {
     pub fn visitors(&self, of: Network) -> Result<(Vec<LoggedIn>, Vec<Own>), StoreError> {
         let read = || -> rusqlite::Result<_> {
             let sql = format!(
-                "{LOGINS} WHERE network = ?1 AND (name, account) IN (SELECT name, account FROM been \
+                "{LOGINS} WHERE recent IN (0, 1) AND network = ?1 AND (name, account) IN \
+                 (SELECT name, account FROM been \
                  WHERE network = ?1 ORDER BY last DESC LIMIT 20) {LATEST}"
             );
             let mut statement = self.connection.prepare(&sql)?;
@@ -238,9 +246,11 @@ pub(super) fn campaign_of(connection: &Connection, id: i64) -> rusqlite::Result<
 }
 
 fn attacks(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<Attack>> {
-    let sql = "SELECT campaign, first, last, failures, sources FROM aim WHERE name = ? \
-        ORDER BY failures DESC, campaign LIMIT 1000";
-    let mut statement = connection.prepare(sql)?;
+    let sql = format!(
+        "SELECT campaign, first, last, failures, sources FROM aim WHERE recent IN (0, 1) AND name = ? \
+         AND {AIM_HOLDS} ORDER BY failures DESC, campaign LIMIT 1000"
+    );
+    let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query([name])?;
     let mut attacks = Vec::new();
     while let Some(row) = rows.next()? {
@@ -269,7 +279,7 @@ const LATEST: &str =
     "GROUP BY account, network, service ORDER BY max(day) DESC, max(login.last) DESC LIMIT 20";
 
 fn logins(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<LoggedIn>> {
-    let sql = format!("{LOGINS} WHERE name = ? {LATEST}");
+    let sql = format!("{LOGINS} WHERE recent IN (0, 1) AND name = ? {LATEST}");
     connection.prepare(&sql)?.query_map([name], logged_in)?.collect()
 }
 

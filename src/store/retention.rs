@@ -11,6 +11,7 @@ use sha2::Sha256;
 use super::{Store, StoreError};
 use crate::event::Network;
 use crate::store::batch::Address;
+use crate::store::casebook::recent::put_in_place;
 use crate::store::figures::text;
 
 /// Rows of one step.
@@ -58,6 +59,7 @@ impl Store {
     fn forget_rest(&mut self, before: i64) -> rusqlite::Result<()> {
         let day = day_of(before);
         let transaction = self.connection.transaction()?;
+        put_in_place(&transaction)?;
         for sql in [
             "DELETE FROM source WHERE last < ?1",
             "DELETE FROM aim WHERE last < ?1",
@@ -176,6 +178,7 @@ impl Store {
         })?;
         let day = day_of(before);
         let transaction = self.connection.transaction()?;
+        put_in_place(&transaction)?;
         for table in ["source", "own", "pardon", "been"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE last < ?"), [before])?;
         }

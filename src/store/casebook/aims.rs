@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Casebook;
+use super::recent::Tier;
 use crate::campaign::{Aim, Campaign};
 use crate::store::StoreError;
 use crate::untrusted::Untrusted;
@@ -100,12 +101,13 @@ impl Aims {
     }
 
     /// Writes what changed; it stays in memory.
-    pub(super) fn flush(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO aim VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
+    pub(super) fn flush(&mut self, connection: &Connection, tier: Tier) -> rusqlite::Result<()> {
+        let tier = tier as i64;
+        let sql = "INSERT INTO aim VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
             first = excluded.first, last = excluded.last, failures = excluded.failures, \
             sources = excluded.sources";
         let mut put = connection.prepare_cached(sql)?;
-        let sql = "DELETE FROM aim WHERE name = ? AND campaign = ?";
+        let sql = "DELETE FROM aim WHERE recent IN (0, 1) AND name = ? AND campaign = ?";
         let mut delete = connection.prepare_cached(sql)?;
         // In the order of the table's key, so that each page is visited once.
         for name in std::mem::take(&mut self.changed) {
@@ -116,7 +118,7 @@ impl Aims {
                     continue;
                 };
                 let (failures, sources) = (it.failures.cast_signed(), it.sources.cast_signed());
-                put.execute(params![name, campaign, it.first, it.last, failures, sources])?;
+                put.execute(params![tier, name, campaign, it.first, it.last, failures, sources])?;
             }
         }
         Ok(())
@@ -148,7 +150,7 @@ impl Casebook<'_> {
             return Ok(Rc::clone(&known.aims));
         }
         let since = self.horizon.saturating_sub(DAY);
-        let read = read(self.connection, name, (since, &self.active));
+        let read = read(self.connection, name, (since, &self.active), self.tier);
         let aims = Rc::new(read.map_err(|e| self.error(e))?);
         self.aims.kept += aims.len();
         let at_name = AtName { aims: Rc::clone(&aims), changed: BTreeSet::new() };
@@ -167,7 +169,7 @@ impl Casebook<'_> {
             return Ok(known);
         }
         let sql = "SELECT campaign, first, last, failures, sources FROM aim \
-            WHERE name = ? AND campaign = ?";
+            WHERE recent IN (0, 1) AND name = ? AND campaign = ? ORDER BY recent DESC LIMIT 1";
         let read = || {
             let mut statement = self.connection.prepare_cached(sql)?;
             statement.query_row(params![name, campaign.id], aim).optional()
@@ -219,12 +221,24 @@ fn read(
     connection: &Connection,
     name: &Untrusted,
     (since, active): (i64, &Active),
+    tier: Tier,
 ) -> rusqlite::Result<Vec<Aim>> {
-    let sql = "SELECT campaign, first, last, failures, sources FROM aim WHERE name = ? \
-        ORDER BY campaign DESC";
+    let mut aims = Vec::new();
+    if tier == Tier::Recent {
+        let sql = "SELECT campaign, first, last, failures, sources FROM aim \
+            WHERE recent = 1 AND name = ?";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query([name])?;
+        while let Some(row) = rows.next()? {
+            aims.push(aim(row)?);
+        }
+    }
+    let recent = aims.len();
+    let sql = "SELECT campaign, first, last, failures, sources FROM aim \
+        WHERE recent = 0 AND name = ? ORDER BY campaign DESC";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([name])?;
-    let (mut aims, mut seen) = (Vec::new(), 0);
+    let mut seen = 0;
     while let Some(row) = rows.next()? {
         seen += 1;
         let campaign: i64 = row.get(0)?;
@@ -237,7 +251,11 @@ fn read(
         }
     }
     aims.retain(|aim| aim.last >= since);
-    aims.sort_unstable_by_key(|aim| aim.campaign);
+    // Recent ones are first, and hold.
+    aims.sort_by_key(|aim| aim.campaign);
+    if recent > 0 {
+        aims.dedup_by_key(|aim| aim.campaign);
+    }
     Ok(aims)
 }
 
@@ -248,8 +266,9 @@ fn read_old(
     last: i64,
     active: &Active,
 ) -> rusqlite::Result<Vec<Aim>> {
-    let sql = "SELECT campaign, first, last, failures, sources FROM aim WHERE name = ?1 \
-        AND campaign <= ?2 AND campaign IN (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    let sql = "SELECT campaign, first, last, failures, sources FROM aim \
+        WHERE recent = 0 AND name = ?1 AND campaign <= ?2 \
+        AND campaign IN (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     let mut statement = connection.prepare_cached(sql)?;
     statement.raw_bind_parameter(1, name)?;
     statement.raw_bind_parameter(2, last)?;

@@ -48,7 +48,8 @@ impl Casebook<'_> {
     ) -> Result<Vec<Visit>, StoreError> {
         let sql = "SELECT service, login.first, login.last, country, asn \
             FROM login LEFT JOIN been USING (name, account, network) \
-            WHERE name = ? AND account = ? AND network <> ? AND login.first <= ?";
+            WHERE recent IN (0, 1) AND name = ? AND account = ? AND network <> ? \
+            AND login.first <= ?";
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let visit = |row: &Row<'_>| {
@@ -73,7 +74,7 @@ impl Casebook<'_> {
         let ask = |next: &str, side: &str| -> rusqlite::Result<(i64, i64)> {
             let sql = format!(
                 "WITH RECURSIVE other (name) AS (SELECT ?1 UNION ALL \
-                 SELECT (SELECT {next}(login.name) FROM login WHERE login.name {side} other.name) \
+                 SELECT (SELECT {next}(been.name) FROM been WHERE been.name {side} other.name) \
                  FROM other WHERE other.name IS NOT NULL LIMIT {}) \
                  SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT 1 FROM been \
                  WHERE been.name = other.name AND country = ?2)) \
@@ -164,8 +165,8 @@ impl Casebook<'_> {
 
     /// Messages that an account sent, by day and network.
     pub fn messages(&self, account: &Untrusted) -> Result<Vec<(String, Network, u64)>, StoreError> {
-        let sql = "SELECT day, network, sum(count) FROM login WHERE name = ? AND account = ? \
-            AND service >= 'postfix' AND service < 'postfiy' GROUP BY day, network";
+        let sql = "SELECT day, network, sum(count) FROM login \
+            WHERE recent IN (0, 1) AND name = ? AND account = ? AND service >= 'postfix' AND service < 'postfiy' GROUP BY day, network";
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let row = |row: &Row<'_>| {

@@ -9,6 +9,7 @@ mod cache;
 pub mod findings;
 mod merge;
 pub(super) mod read;
+pub(super) mod recent;
 mod write;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ use crate::untrusted::Untrusted;
 pub use aims::find;
 use aims::{Active, Aims};
 use cache::Cache;
+use recent::Tier;
 
 /// How many entries of a kind are kept at a time, of some 200 bytes each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +38,6 @@ pub enum Room {
     Much = 12_000,
 }
 
-/// When an account was last somewhere is noted anew after so many seconds: it matters by days.
-pub const HALF_DAY: i64 = 12 * 3600;
 /// So many networks of an account are looked at, the latest.
 const MOST_BEEN: u32 = 1_000;
 
@@ -82,6 +82,7 @@ type PlaceKey = (i64, Option<Country>, u32);
 pub struct Casebook<'s> {
     connection: &'s Connection,
     transaction: Option<Transaction<'s>>,
+    tier: Tier,
     path: &'s std::path::Path,
     campaigns: Cache<i64, Campaign>,
     sources: Cache<IpAddr, Source>,
@@ -122,6 +123,7 @@ impl Store {
             room,
             connection,
             transaction: None,
+            tier: Tier::Recent,
             path: &self.path,
             campaigns: Cache::default(),
             sources: Cache::default(),
@@ -147,7 +149,7 @@ impl Casebook<'_> {
     pub fn begin(&mut self) -> Result<(), StoreError> {
         let begun = Transaction::new_unchecked(self.connection, TransactionBehavior::Immediate);
         self.transaction = Some(begun.map_err(|e| self.error(e))?);
-        Ok(())
+        self.choose_tier().map_err(|e| self.error(e))
     }
 
     /// Writes all that changed, that failures and news up to these rows were judged, and the time of

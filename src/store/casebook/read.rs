@@ -25,14 +25,14 @@ pub(in crate::store) const CAMPAIGN: &str = "SELECT id, number, joined, tool, fi
 pub(in crate::store) const OWN: &str =
     "SELECT user, network, tool, first, last, failures, gap, regular, gaps, asn FROM own";
 
-/// Of the sources next to an address, the one seen last; the nearest few hundred on each side, for a
-/// /48 may have tens of thousands. IPv4 and IPv6 lie among each other.
+/// Of the sources of a tier next to an address, the one seen last; the nearest few hundred on each
+/// side, for a /48 may have tens of thousands. IPv4 and IPv6 lie among each other.
 const NEIGHBOURS: &str = "SELECT campaign, last FROM ( \
     SELECT * FROM (SELECT campaign, last, address FROM source \
-        WHERE address BETWEEN ?1 AND ?2 AND length(address) = length(?2) \
+        WHERE recent = ?4 AND address BETWEEN ?1 AND ?2 AND length(address) = length(?2) \
         ORDER BY address DESC LIMIT 300) UNION ALL \
     SELECT * FROM (SELECT campaign, last, address FROM source \
-        WHERE address BETWEEN ?2 AND ?3 AND length(address) = length(?2) \
+        WHERE recent = ?4 AND address BETWEEN ?2 AND ?3 AND length(address) = length(?2) \
         ORDER BY address LIMIT 300)) ORDER BY last DESC LIMIT 1";
 
 impl Casebook<'_> {
@@ -71,24 +71,38 @@ impl Casebook<'_> {
 
     /// A source, if it is known.
     pub fn source(&mut self, address: IpAddr) -> Result<Option<Rc<Source>>, StoreError> {
-        let connection = self.connection;
+        let (connection, tier) = (self.connection, self.tier);
         let load = || {
             let sql = "SELECT campaign, first, last, failures, gap, regular, gaps, names FROM source \
-            WHERE address = ?";
+            WHERE recent = ? AND address = ?";
             let mut statement = connection.prepare_cached(sql)?;
-            statement.query_row([Address(address)], source).optional()
+            for tier in tier.all() {
+                let values = params![*tier as i64, Address(address)];
+                if let Some(found) = statement.query_row(values, source).optional()? {
+                    return Ok(Some(found));
+                }
+            }
+            Ok(None)
         };
         self.sources.get(&address, load).map_err(|source| self.error(source))
     }
 
     /// The campaign that was last seen next to an address.
     pub fn neighbour(&mut self, address: IpAddr) -> Result<Option<Rc<Neighbour>>, StoreError> {
-        let connection = self.connection;
+        let (connection, tier) = (self.connection, self.tier);
         let load = || {
             let mut statement = connection.prepare_cached(NEIGHBOURS)?;
             let (first, last) = neighbours_of(address);
+            let [first, address, last] = [first, address, last].map(Address);
             let row = |row: &Row<'_>| Ok(Neighbour { campaign: row.get(0)?, last: row.get(1)? });
-            statement.query_row([first, address, last].map(Address), row).optional()
+            let mut near: Option<Neighbour> = None;
+            for tier in tier.all() {
+                let values = params![first, address, last, *tier as i64];
+                let found = statement.query_row(values, row).optional()?;
+                // What was put elsewhere since was seen again.
+                near = near.into_iter().chain(found).max_by_key(|near| near.last);
+            }
+            Ok(near)
         };
         let near = self.neighbours.get(&neighbourhood_of(address), load);
         near.map_err(|source| self.error(source))
@@ -120,9 +134,11 @@ impl Casebook<'_> {
         (since, recently, just): (i64, i64, i64),
     ) -> Result<Vec<Campaign>, StoreError> {
         let sql = format!(
-            "{CAMPAIGN} INDEXED BY campaign_last WHERE joined IS NULL AND last >= ? AND (is_crowd \
-             OR (sources > 2 AND heavy * 2 < sources) OR (sources = 1 AND heavy = 0 AND first >= ?) \
-             OR (heavy > 0 AND names >= 4 AND asn > 0 AND last >= ?)) ORDER BY id"
+            "{CAMPAIGN} INDEXED BY campaign_group WHERE joined IS NULL AND sources > 2 AND last >= ?1 \
+             AND (is_crowd OR heavy * 2 < sources) UNION \
+             {CAMPAIGN} INDEXED BY campaign_last WHERE joined IS NULL AND last >= min(?2, ?3) \
+             AND ((sources = 1 AND heavy = 0 AND first >= ?2) \
+             OR (heavy > 0 AND names >= 4 AND asn > 0 AND last >= ?3)) ORDER BY id"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
@@ -160,13 +176,18 @@ impl Casebook<'_> {
     pub fn been(&mut self, name: &Untrusted) -> Result<Rc<Vec<Been>>, StoreError> {
         let connection = self.connection;
         let load = || {
-            let sql = "SELECT account, network, first, last, country, asn FROM been WHERE name = ? \
-                ORDER BY last DESC LIMIT ?";
-            let mut statement = connection.prepare_cached(sql)?;
-            let been = statement
-                .query_map(params![name, MOST_BEEN], been)?
-                .collect::<rusqlite::Result<Vec<_>>>()?;
-            Ok(Some(been))
+            let read = |order: &str, most: u32| -> rusqlite::Result<Vec<_>> {
+                let sql = format!(
+                    "SELECT account, network, first, last, country, asn FROM been WHERE name = ? \
+                     {order} LIMIT ?"
+                );
+                let mut statement = connection.prepare_cached(&sql)?;
+                statement.query_map(params![name, most], been)?.collect()
+            };
+            // To sort what few have too many of would cost more than to read it.
+            let been = read("", MOST_BEEN + 1)?;
+            let is_all = been.len() <= MOST_BEEN as usize;
+            Ok(Some(if is_all { been } else { read("ORDER BY last DESC", MOST_BEEN)? }))
         };
         let been = self.been.get(name, load).map_err(|source| self.error(source))?;
         Ok(been.unwrap_or_default())

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use jiff::civil::Date;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Casebook, HALF_DAY, MOST_BEEN, Neighbour, News};
+use super::recent::Tier;
+use super::{Casebook, MOST_BEEN, Neighbour, News};
 use crate::campaign::{Been, Campaign, Own, Pace, Source, Tried, neighbourhood_of};
 use crate::origin::{AutonomousSystem, Country};
 use crate::store::StoreError;
@@ -56,7 +57,7 @@ impl Casebook<'_> {
             let sql = "REPLACE INTO pardon VALUES (?, ?, ?)";
             let values = params![Address(address), source.first, source.last];
             self.connection.prepare_cached(sql)?.execute(values)?;
-            let sql = "DELETE FROM source WHERE address = ?";
+            let sql = "DELETE FROM source WHERE recent IN (0, 1) AND address = ?";
             self.connection.prepare_cached(sql)?.execute([Address(address)]).map(drop)
         };
         put().map_err(|e| self.error(e))
@@ -109,41 +110,51 @@ impl Casebook<'_> {
     pub fn add_login(&mut self, news: &News) -> Result<(News, u64), StoreError> {
         // An upsert would have SQLite keep a copy of each page that it changes.
         let find = "SELECT count, first, last, address, generation, position FROM login \
-            WHERE name = ? AND account = ? AND network = ? AND day = ? AND service = ?";
-        let insert = "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        let update = "UPDATE login SET count = ?6, first = ?7, last = ?8, address = ?9, \
-            generation = ?10, position = ?11 \
-            WHERE name = ?1 AND account = ?2 AND network = ?3 AND day = ?4 AND service = ?5";
+            WHERE recent = ? AND name = ? AND account = ? AND network = ? AND day = ? AND service = ?";
+        let insert = "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let update = "UPDATE login SET count = ?7, first = ?8, last = ?9, address = ?10, \
+            generation = ?11, position = ?12 WHERE recent = ?1 AND name = ?2 AND account = ?3 \
+            AND network = ?4 AND day = ?5 AND service = ?6";
         let add = || -> rusqlite::Result<_> {
             let (name, network) = (name_of(news.account.as_bytes()), news.network.cidr());
             let News { account, day, service, .. } = news;
             let mut statement = self.connection.prepare_cached(find)?;
-            let key = params![name, account, network, day, service];
-            let known = statement.query_row(key, |row| known_login(row, news)).optional()?;
-            let before = known.as_ref().map_or(0, |known| known.count);
-            let write = if known.is_some() { update } else { insert };
-            let all = known.map_or_else(|| news.clone(), |known| known.and(news));
+            let mut known = |tier: Tier| {
+                let key = params![tier as i64, name, account, network, day, service];
+                statement.query_row(key, |row| known_login(row, news)).optional()
+            };
+            let here = known(self.tier)?;
+            let write = if here.is_some() { update } else { insert };
+            let mut before = here.as_ref().map_or(0, |known| known.count);
+            let mut all = here.map_or_else(|| news.clone(), |known| known.and(news));
             let News { count, first, last, place, .. } = all;
-            let (count, address) = (count.cast_signed(), Address(all.address));
+            let (count, address, tier) =
+                (count.cast_signed(), Address(all.address), self.tier as i64);
             self.connection.prepare_cached(write)?.execute(params![
-                name, account, network, day, service, count, first, last, address, place.0, place.1
+                tier, name, account, network, day, service, count, first, last, address, place.0,
+                place.1
             ])?;
+            if self.tier == Tier::Recent
+                && let Some(sorted) = known(Tier::Sorted)?
+            {
+                before += sorted.count;
+                all = sorted.and(&all);
+            }
             Ok((all, before))
         };
         add().map_err(|e| self.error(e))
     }
 
-    /// Notes where an account has logged in.
+    /// Notes where an account has logged in; the last time anew if it is `slack` seconds later.
     pub fn note_been(
         &mut self,
-        news: &News,
+        (news, slack): (&News, i64),
         (country, network): (Option<&Country>, Option<&AutonomousSystem>),
     ) -> Result<(), StoreError> {
         let name = name_of(news.account.as_bytes());
         let is_it = |been: &Been| been.account == news.account && been.network == news.network;
-        let is_noted = |been: &Been| {
-            is_it(been) && been.first <= news.first && news.last < been.last + HALF_DAY
-        };
+        let is_noted =
+            |been: &Been| is_it(been) && been.first <= news.first && news.last < been.last + slack;
         if self.been(&name)?.iter().any(is_noted) {
             return Ok(());
         }
@@ -221,11 +232,12 @@ impl Casebook<'_> {
         let mut sources = self.sources.take_changed();
         sources.sort_unstable_by_key(|(address, _)| *address);
         // Most stay in their campaign, whose index then need not be written.
-        let sql = "UPDATE source SET first = ?3, last = ?4, failures = ?5, gap = ?6, regular = ?7, \
-            gaps = ?8, names = ?9 WHERE address = ?1 AND campaign = ?2";
+        let sql = "UPDATE source SET first = ?4, last = ?5, failures = ?6, gap = ?7, regular = ?8, \
+            gaps = ?9, names = ?10 WHERE recent = ?1 AND address = ?2 AND campaign = ?3";
         let mut update = connection.prepare_cached(sql)?;
-        let mut put =
-            connection.prepare_cached("REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+        let mut put = connection
+            .prepare_cached("REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+        let tier = self.tier as i64;
         for (address, it) in sources {
             let (failures, names) = (it.failures.cast_signed(), joined(&it.names));
             let Source { campaign, first, last, .. } = *it;
@@ -233,7 +245,7 @@ impl Casebook<'_> {
             let (regular, gaps) = (regular.cast_signed(), gaps.cast_signed());
             let address = Address(address);
             let values =
-                params![address, campaign, first, last, failures, gap, regular, gaps, names];
+                params![tier, address, campaign, first, last, failures, gap, regular, gaps, names];
             if update.execute(values)? == 0 {
                 put.execute(values)?;
             }
@@ -244,7 +256,7 @@ impl Casebook<'_> {
     /// Writes what has the key of a name.
     fn flush_names(&mut self) -> rusqlite::Result<()> {
         let connection = self.connection;
-        self.aims.flush(connection)?;
+        self.aims.flush(connection, self.tier)?;
         let mut days: Vec<_> = self.days.drain().collect();
         days.sort_unstable_by(|((one, day), _), ((other, of), _)| (day, one).cmp(&(of, other)));
         let sql = "INSERT INTO name_day VALUES (?, ?, ?) \

@@ -1,0 +1,84 @@
+//! What an hour changes stands apart from what a year left behind.
+//!
+//! Each bot, name and account has a row of its own, and among millions each row is in another page. So
+//! those that were changed of late come first in the keys of `source`, `aim` and `login` (`recent`), where
+//! they are near one another, and now and then all are put in their places at once. Until then an address
+//! or a name may have two rows: of `source` and `aim` the recent one holds, those of `login` add up.
+
+use rusqlite::Connection;
+
+use super::Casebook;
+
+/// So many failures and logins are put in their places at once: a day of a large server.
+const MANY: i64 = 30_000;
+/// Of so many that wait to be judged, most pages change anyway.
+const BACKLOG: i64 = 5_000;
+
+/// Whether a row of `aim` holds.
+pub(in crate::store) const AIM_HOLDS: &str = "(aim.recent OR NOT EXISTS (SELECT 1 FROM aim AS newer \
+    WHERE newer.recent = 1 AND newer.name = aim.name AND newer.campaign = aim.campaign))";
+/// Whether a row of `source` holds.
+pub(in crate::store) const SOURCE_HOLDS: &str = "(source.recent OR NOT EXISTS (SELECT 1 FROM source \
+    AS newer WHERE newer.recent = 1 AND newer.address = source.address))";
+
+/// Where a transaction writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tier {
+    /// To rows in their places; there are no recent ones.
+    Sorted = 0,
+    /// To recent rows.
+    Recent = 1,
+}
+
+impl Tier {
+    /// Where to read, the first that has a row first.
+    pub(super) fn all(self) -> &'static [Self] {
+        match self {
+            Self::Sorted => &[Self::Sorted],
+            Self::Recent => &[Self::Recent, Self::Sorted],
+        }
+    }
+}
+
+impl Casebook<'_> {
+    /// Chooses where to write what a transaction judges.
+    pub(super) fn choose_tier(&mut self) -> rusqlite::Result<()> {
+        let sql = "SELECT recent, (SELECT coalesce(max(id), 0) FROM failure) - last_failure + \
+            (SELECT count(*) FROM news) FROM judgement";
+        let count = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+        let (recent, waiting) = self.connection.query_row(sql, [], count)?;
+        self.tier = if waiting < BACKLOG { Tier::Recent } else { Tier::Sorted };
+        if recent > 0 && (self.tier == Tier::Sorted || recent + waiting > MANY) {
+            put_in_place(self.connection)?;
+        }
+        if self.tier == Tier::Recent {
+            let sql = "UPDATE judgement SET recent = recent + ?";
+            self.connection.execute(sql, [waiting])?;
+        }
+        Ok(())
+    }
+}
+
+/// Puts recent rows in their places.
+pub(in crate::store) fn put_in_place(connection: &Connection) -> rusqlite::Result<()> {
+    // In the order of the keys, so that each page is visited once.
+    connection.execute_batch(
+        "REPLACE INTO source SELECT 0, address, campaign, first, last, failures, gap, regular, gaps, \
+             names FROM source WHERE recent = 1 ORDER BY address;
+         DELETE FROM source WHERE recent = 1;
+         REPLACE INTO aim SELECT 0, name, campaign, first, last, failures, sources FROM aim \
+             WHERE recent = 1 ORDER BY name, campaign;
+         DELETE FROM aim WHERE recent = 1;
+         INSERT INTO login SELECT 0, name, account, network, day, service, count, first, last, address, \
+             generation, position FROM login WHERE recent = 1 \
+             ORDER BY name, account, network, day, service \
+             ON CONFLICT DO UPDATE SET count = count + excluded.count, \
+             address = iif(first <= excluded.first, address, excluded.address), \
+             generation = iif(first <= excluded.first, generation, excluded.generation), \
+             position = iif(first <= excluded.first, position, excluded.position), \
+             first = min(coalesce(first, excluded.first), excluded.first), \
+             last = max(coalesce(last, excluded.last), excluded.last);
+         DELETE FROM login WHERE recent = 1;
+         UPDATE judgement SET recent = 0;",
+    )
+}

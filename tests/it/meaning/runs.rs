@@ -1,0 +1,93 @@
+//! What is judged does not depend on when runs were, nor on where the store keeps what is recent.
+
+use super::{COUNTRIES, DAY, ago, json, success};
+use crate::sentinel::{Ran, Sentinel, failure};
+
+/// Three days with attackers of all kinds, users, a forgotten device and a theft; 7,000 lines.
+fn days() -> Vec<Vec<u8>> {
+    let mut lines = Vec::new();
+    for minute in 0..3 * DAY {
+        let stamp = ago(3 * DAY + 30 - minute);
+        let name = format!("name{}", minute % 190);
+        match minute % 4 {
+            0 => lines.push(failure(&stamp, "203.0.113.5", &name)),
+            1 => {
+                let address = format!("192.{}.{}.7", minute % 97, minute % 89);
+                lines.push(failure(
+                    &stamp,
+                    &address,
+                    if minute % 8 == 1 { "user3" } else { "user4" },
+                ));
+            }
+            2 => {
+                let address = format!("198.{}.{}.9", 20 + minute % 70, minute % 251);
+                lines.push(failure(&stamp, &address, &format!("person{minute}@example.org")));
+            }
+            _ => lines.push(failure(&stamp, "192.0.2.9", "victim")),
+        }
+        if minute % 3 == 0 {
+            lines.push(failure(&stamp, &format!("203.0.113.3{}", minute % 7), "alice"));
+        }
+        if minute % 60 == 0 {
+            lines.push(success(&stamp, "198.18.7.5", "alice"));
+            lines.push(success(&stamp, &format!("198.18.7.{}", minute / 60 % 9), "bob"));
+        }
+        if minute % 30 == 0 {
+            lines.push(failure(&stamp, "198.18.7.5", "alice"));
+        }
+        if minute > 3 * DAY - 60 {
+            lines.push(success(&stamp, "203.0.113.33", "alice"));
+        }
+    }
+    lines
+}
+
+#[test]
+fn what_is_judged_hour_by_hour_is_what_is_judged_at_once() {
+    let days = days();
+    assert!(days.len() > 6_000, "a backlog: {}", days.len());
+    let files = Sentinel::default().file("country.csv", COUNTRIES);
+    let at_once = files.file("mail.log", days.concat());
+    at_once.run().exits(0);
+    let hourly = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", "");
+    for (number, part) in days.chunks(500).enumerate() {
+        hourly.append("mail.log", part.concat());
+        hourly.run().exits(0);
+        if number % 5 == 3 {
+            // As after a day of a large server: what is recent is put in its place next.
+            assert_ne!(hourly.ask_store("SELECT recent FROM judgement"), "0");
+            hourly.ask_store("UPDATE judgement SET recent = 30000 RETURNING 1");
+        }
+    }
+    for (table, both) in [("source", "address"), ("aim", "name || campaign")] {
+        let some = format!("SELECT count(*) > count(DISTINCT {both}) FROM {table}");
+        assert_eq!(hourly.ask_store(&some), "1", "a {table} is there twice");
+        assert_eq!(at_once.ask_store(&some), "0");
+    }
+    let questions: [(&[&str], i32); 5] = [
+        (&["campaigns", "--all", "--json"], 0),
+        (&["accounts", "--attacked", "--json"], 0),
+        (&["account", "alice", "--json"], 0),
+        (&["account", "user3", "--json"], 0),
+        (&["findings", "--json"], 1),
+    ];
+    let anywhere = |it: &Sentinel, told: &str| told.replace(it.path("").to_str().unwrap(), "");
+    for (question, status) in questions {
+        let told = |it: &Sentinel| anywhere(it, &json(it, question, status).to_string());
+        assert_eq!(told(&hourly), told(&at_once), "{question:?}");
+    }
+    for whom in ["203.0.113.5", "203.0.113.33", "alice", "user4"] {
+        let why =
+            |it: &Sentinel| anywhere(it, &Ran::of(&mut it.command(&["why", whom])).exits(0).stdout);
+        assert_eq!(why(&hourly), why(&at_once));
+    }
+    let campaigns = json(&hourly, &["campaigns", "--all", "--json"], 0);
+    assert!(campaigns.as_array().unwrap().len() >= 3, "{campaigns:#}");
+    for campaign in campaigns.as_array().unwrap() {
+        let question = ["campaigns", &campaign["campaign"].to_string(), "--json"];
+        assert_eq!(json(&hourly, &question, 0), json(&at_once, &question, 0));
+    }
+    // What was told of a day, too.
+    let told = "SELECT group_concat(document) FROM told";
+    assert_eq!(hourly.ask_store(told), at_once.ask_store(told));
+}
