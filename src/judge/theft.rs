@@ -206,7 +206,9 @@ impl Judge<'_> {
         let is_meant =
             |own: &&Own| own.failures >= ATTACKER_FAILURES && news.first - own.last <= 7 * DAY;
         if let Some(own) = here.filter(is_meant) {
-            signs.push(sign(news, Evidence::Guesser, own.failures));
+            let is_device = own.failures < NO_DEVICE;
+            let evidence = if is_device { Evidence::Guesser } else { Evidence::Attacker };
+            signs.push(sign(news, evidence, own.failures));
         }
         Ok(())
     }

@@ -81,6 +81,8 @@ fn what_is_judged_hour_by_hour_is_what_is_judged_at_once() {
             |it: &Sentinel| anywhere(it, &Ran::of(&mut it.command(&["why", whom])).exits(0).stdout);
         assert_eq!(why(&hourly), why(&at_once));
     }
+    let found = json(&hourly, &["findings", "--json"], 1);
+    assert_eq!(found[0]["severity"], "high", "so many are no device abroad: {found:#}");
     let campaigns = json(&hourly, &["campaigns", "--all", "--json"], 0);
     assert!(campaigns.as_array().unwrap().len() >= 3, "{campaigns:#}");
     for campaign in campaigns.as_array().unwrap() {
