@@ -50,6 +50,9 @@ def fill(store):
     for pragma in ["synchronous = OFF", "journal_mode = MEMORY", "cache_size = -400000", "temp_store = MEMORY"]:
         base.execute(f"PRAGMA {pragma}")
     base.execute("BEGIN")
+    for table in ["source", "aim", "login"]:
+        base.execute(f"REPLACE INTO {table} SELECT {columns(base, table, {'recent': '0'})} FROM {table} WHERE recent = 1")
+        base.execute(f"DELETE FROM {table} WHERE recent = 1")
     last, origins = (base.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in ("failure", "origin"))
     campaigns, findings = (base.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in ("campaign", "finding"))
     numbers = base.execute("SELECT max(number) FROM campaign").fetchone()[0]
@@ -91,6 +94,10 @@ def fill(store):
         put("finding", columns(base, "finding", {**shift, "id": f"id + {findings * left}"}))
     base.execute(f"UPDATE been SET first = first - {DAYS * DAY}")
     base.execute(f"UPDATE judgement SET beginning = beginning - {DAYS * DAY}")
+    # As in the middle of a day: its first half is not in its place yet.
+    [noon] = base.execute(f"SELECT max(last) - {DAY // 2} FROM source").fetchone()
+    recent = [base.execute(f"UPDATE {table} SET recent = 1 WHERE last > ?", [noon]).rowcount for table in ["source", "aim", "login"]]
+    base.execute("UPDATE judgement SET recent = ?", [recent[0] + recent[2]])
     base.execute("COMMIT")
     # As the program keeps it.
     base.execute("PRAGMA journal_mode = WAL")
@@ -119,7 +126,7 @@ def without(source, target):
     base = sqlite3.connect(target / "state" / "maillogsentinel.db", isolation_level=None)
     base.execute("UPDATE judgement SET last_failure = 1 << 60")
     base.execute("CREATE TRIGGER judged AFTER INSERT ON news BEGIN "
-                 "INSERT INTO login VALUES (lower(substr(NEW.account, 1, instr(NEW.account || '@', '@') - 1)), NEW.account, NEW.network, "
+                 "INSERT INTO login VALUES (1, lower(substr(NEW.account, 1, instr(NEW.account || '@', '@') - 1)), NEW.account, NEW.network, "
                  "NEW.day, NEW.service, NEW.count, NEW.first, NEW.last, NEW.address, NEW.generation, NEW.position) "
                  "ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last); "
                  "DELETE FROM news WHERE id = NEW.id; END")
@@ -138,7 +145,7 @@ def milliseconds(log_file):
 def asked(store):
     """An account that is attacked a lot, and an address that attacked."""
     base = sqlite3.connect(store)
-    [name] = base.execute("SELECT name FROM been GROUP BY name ORDER BY (SELECT count(*) FROM aim WHERE aim.name = been.name) DESC LIMIT 1").fetchone()
+    [name] = base.execute("SELECT name FROM been GROUP BY name ORDER BY (SELECT count(*) FROM aim WHERE aim.recent IN (0, 1) AND aim.name = been.name) DESC LIMIT 1").fetchone()
     [address] = base.execute("SELECT address FROM source ORDER BY failures DESC LIMIT 1").fetchone()
     base.close()
     return name, ".".join(str(byte) for byte in address)

@@ -242,10 +242,13 @@ impl Reader {
 
     fn thresholds(&self) -> Thresholds {
         let number = |name| self.number("judge", name);
+        let kept = [self.days("keep_events"), self.days("pseudonymise_after")];
+        let shortest = kept.into_iter().flatten().fold(number("own_days").cast_signed(), i64::min);
         Thresholds {
             campaign_sources: number("campaign_sources"),
             campaign_failures: number("campaign_failures"),
             own_days: number("own_days").cast_signed(),
+            slack: (shortest * 86_400 / 10).clamp(43_200, 7 * 86_400),
             many_messages: number("many_messages"),
             many_networks: number("many_networks"),
         }

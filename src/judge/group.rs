@@ -255,7 +255,8 @@ impl Judge<'_> {
             let (first, last) = (tried.time, tried.time);
             Aim { campaign: campaign.id, first, last, failures: 1, sources: 1 }
         };
-        self.book.put_aim(&tried.name, aim)
+        self.book.put_aim(&tried.name, aim);
+        Ok(())
     }
 
     /// Gives a campaign its number when it is worth showing.

@@ -101,7 +101,7 @@ impl Judge<'_> {
             own.names += 1;
             let (first, last) = (source.first, source.last);
             let aim = Aim { campaign: own.id, first, last, failures: each, sources: 1 };
-            self.book.put_aim(name, aim)?;
+            self.book.put_aim(name, aim);
         }
         self.book.count_place(own.id, tried, 1);
         self.show(&mut own);
@@ -164,7 +164,7 @@ impl Judge<'_> {
                 continue;
             }
             let failures = aim.failures.saturating_sub(each);
-            self.book.put_aim(name, Aim { failures, sources: aim.sources - 1, ..aim })?;
+            self.book.put_aim(name, Aim { failures, sources: aim.sources - 1, ..aim });
         }
         if !self.is_large(&campaign) {
             // So little is left of it that it was a mistake.

@@ -36,6 +36,9 @@ pub struct Thresholds {
     pub campaign_failures: u64,
     /// For so many days a network is a user's own after a login from there.
     pub own_days: i64,
+    /// When an account was last somewhere is noted anew after so many seconds: to write it each time
+    /// would cost a page for each login, and it matters by days. Far less than it is kept.
+    pub slack: i64,
     /// So many messages a day from a new place are a jump.
     pub many_messages: u64,
     /// So many networks within a day that an account never came from are many.

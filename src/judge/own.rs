@@ -99,13 +99,7 @@ impl Judge<'_> {
 
     /// For how long a network is a user's own; what is noted of a login may be a little older than that.
     pub(super) fn own_seconds(&self) -> i64 {
-        self.thresholds.own_days * DAY + self.slack()
-    }
-
-    /// When an account was last somewhere is noted anew after so many seconds: to write it each time
-    /// would cost a page for each login, and it matters by days.
-    pub(super) fn slack(&self) -> i64 {
-        (self.thresholds.own_days * DAY / 10).max(DAY / 2)
+        self.thresholds.own_days * DAY + self.thresholds.slack
     }
 
     /// Whether one more device may be somebody's, of whom nothing was seen where it is: a steady rhythm

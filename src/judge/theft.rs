@@ -47,7 +47,7 @@ impl Judge<'_> {
         self.book.look_back_to(news.first - group::LONGEST)?;
         let (country, network) = whence(news.address);
         let place = (country.as_ref(), network.as_ref());
-        self.book.note_been((news, self.slack()), place)?;
+        self.book.note_been((news, self.thresholds.slack), place)?;
         if self.allowed.has_address(news.address, news.first)
             || self.allowed.has_account(news.account.as_bytes(), news.first)
         {

@@ -112,8 +112,8 @@ impl Store {
     /// The names that a campaign tries, the most tried first, at most `most`.
     pub fn names_of(&self, id: i64, most: i64) -> Result<Vec<Attack>, StoreError> {
         let sql = format!(
-            "SELECT name, first, last, failures, sources FROM aim WHERE recent IN (0, 1) \
-             AND campaign = ? AND {AIM_HOLDS} \
+            "SELECT name, first, last, failures, sources FROM aim INDEXED BY aim_campaign \
+             WHERE recent IN (0, 1) AND campaign = ? AND {AIM_HOLDS} \
              ORDER BY failures DESC, name LIMIT ?"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
@@ -228,7 +228,7 @@ impl Store {
             let sql = format!(
                 "{LOGINS} WHERE recent IN (0, 1) AND network = ?1 AND (name, account) IN \
                  (SELECT name, account FROM been \
-                 WHERE network = ?1 ORDER BY last DESC LIMIT 20) {LATEST}"
+                 WHERE network = ?1 ORDER BY last DESC LIMIT 200) {LATEST}"
             );
             let mut statement = self.connection.prepare(&sql)?;
             let logins = statement.query_map([of.cidr()], logged_in)?.collect::<Result<_, _>>()?;

@@ -284,7 +284,7 @@ DROP TABLE login;
 ALTER TABLE logins RENAME TO login;
 
 -- Most campaigns are one bot, of which a day matters; of others, weeks.
-CREATE INDEX campaign_group ON campaign (last) WHERE joined IS NULL AND sources > 2;
+CREATE INDEX campaign_group ON campaign (last) WHERE joined IS NULL AND (is_crowd OR sources > 2);
 ",
 ];
 

@@ -79,6 +79,8 @@ pub(super) struct Aims {
 #[derive(Default)]
 struct AtName {
     aims: Rc<Vec<Aim>>,
+    /// Whether these are all that may count, and not only what was noted.
+    is_whole: bool,
     /// The campaigns of those that are to be written or deleted.
     changed: BTreeSet<i64>,
 }
@@ -146,16 +148,20 @@ impl Casebook<'_> {
 
     /// What campaigns did to a name of late, in the order of the campaigns.
     pub fn aims(&mut self, name: &Untrusted) -> Result<Rc<Vec<Aim>>, StoreError> {
-        if let Some(known) = self.aims.names.get(name) {
+        if let Some(known) = self.aims.names.get(name).filter(|known| known.is_whole) {
             return Ok(Rc::clone(&known.aims));
         }
         let since = self.horizon.saturating_sub(DAY);
         let read = read(self.connection, name, (since, &self.active), self.tier);
-        let aims = Rc::new(read.map_err(|e| self.error(e))?);
-        self.aims.kept += aims.len();
-        let at_name = AtName { aims: Rc::clone(&aims), changed: BTreeSet::new() };
-        self.aims.names.insert(name.clone(), at_name);
-        Ok(aims)
+        let mut aims = read.map_err(|e| self.error(e))?;
+        let known = self.aims.names.entry(name.clone()).or_default();
+        for noted in known.aims.iter() {
+            put(&mut aims, noted.clone());
+        }
+        self.aims.kept += aims.len() - known.aims.len();
+        known.aims = Rc::new(aims);
+        known.is_whole = true;
+        Ok(Rc::clone(&known.aims))
     }
 
     /// What a campaign did to a name, however long ago.
@@ -164,38 +170,39 @@ impl Casebook<'_> {
         name: &Untrusted,
         campaign: &Campaign,
     ) -> Result<Option<Aim>, StoreError> {
-        let known = find(&self.aims(name)?, campaign.id).cloned();
-        if known.is_some() || campaign.first >= self.horizon.saturating_sub(DAY) {
-            return Ok(known);
+        if let Some(at_name) = self.aims.names.get(name) {
+            let known = find(&at_name.aims, campaign.id).cloned();
+            let is_all = at_name.is_whole && campaign.first >= self.horizon.saturating_sub(DAY);
+            // What changed and is not here was removed.
+            if known.is_some() || is_all || at_name.changed.contains(&campaign.id) {
+                return Ok(known);
+            }
         }
+        // To read all would take far longer, and most are asked for one only.
         let sql = "SELECT campaign, first, last, failures, sources FROM aim \
-            WHERE recent IN (0, 1) AND name = ? AND campaign = ? ORDER BY recent DESC LIMIT 1";
+            WHERE recent = ? AND name = ? AND campaign = ?";
         let read = || {
             let mut statement = self.connection.prepare_cached(sql)?;
-            statement.query_row(params![name, campaign.id], aim).optional()
+            for tier in self.tier.all() {
+                let values = params![*tier as i64, name, campaign.id];
+                if let Some(found) = statement.query_row(values, aim).optional()? {
+                    return Ok(Some(found));
+                }
+            }
+            Ok(None)
         };
         read().map_err(|e| self.error(e))
     }
 
     /// Notes what a campaign did to a name.
-    pub fn put_aim(&mut self, name: &Untrusted, aim: Aim) -> Result<(), StoreError> {
-        drop(self.aims(name)?);
-        let Some(known) = self.aims.names.get_mut(name) else { return Ok(()) };
+    pub fn put_aim(&mut self, name: &Untrusted, aim: Aim) {
+        let known = self.aims.names.entry(name.clone()).or_default();
         known.changed.insert(aim.campaign);
         self.aims.changed.insert(name.clone());
+        let before = known.aims.len();
         let aims = Rc::make_mut(&mut known.aims);
-        match aims.binary_search_by_key(&aim.campaign, |it| it.campaign) {
-            Ok(at) => {
-                if let Some(known) = aims.get_mut(at) {
-                    *known = aim;
-                }
-            }
-            Err(at) => {
-                aims.insert(at, aim);
-                self.aims.kept += 1;
-            }
-        }
-        Ok(())
+        put(aims, aim);
+        self.aims.kept += aims.len() - before;
     }
 
     /// Notes that these campaigns have nothing to do with a name any more.
@@ -215,6 +222,18 @@ impl Casebook<'_> {
 pub fn find(aims: &[Aim], campaign: i64) -> Option<&Aim> {
     let at = aims.binary_search_by_key(&campaign, |aim| aim.campaign);
     at.ok().and_then(|at| aims.get(at))
+}
+
+/// Puts an aim in its place among others.
+fn put(aims: &mut Vec<Aim>, aim: Aim) {
+    match aims.binary_search_by_key(&aim.campaign, |it| it.campaign) {
+        Ok(at) => {
+            if let Some(known) = aims.get_mut(at) {
+                *known = aim;
+            }
+        }
+        Err(at) => aims.insert(at, aim),
+    }
 }
 
 fn read(

@@ -100,7 +100,7 @@ impl Casebook<'_> {
                 let values = params![first, address, last, *tier as i64];
                 let found = statement.query_row(values, row).optional()?;
                 // What was put elsewhere since was seen again.
-                near = near.into_iter().chain(found).max_by_key(|near| near.last);
+                near = found.filter(|it| near.is_none_or(|near| near.last < it.last)).or(near);
             }
             Ok(near)
         };
@@ -134,8 +134,8 @@ impl Casebook<'_> {
         (since, recently, just): (i64, i64, i64),
     ) -> Result<Vec<Campaign>, StoreError> {
         let sql = format!(
-            "{CAMPAIGN} INDEXED BY campaign_group WHERE joined IS NULL AND sources > 2 AND last >= ?1 \
-             AND (is_crowd OR heavy * 2 < sources) UNION \
+            "{CAMPAIGN} INDEXED BY campaign_group WHERE joined IS NULL AND (is_crowd OR sources > 2) \
+             AND last >= ?1 AND (is_crowd OR heavy * 2 < sources) UNION \
              {CAMPAIGN} INDEXED BY campaign_last WHERE joined IS NULL AND last >= min(?2, ?3) \
              AND ((sources = 1 AND heavy = 0 AND first >= ?2) \
              OR (heavy > 0 AND names >= 4 AND asn > 0 AND last >= ?3)) ORDER BY id"
