@@ -1,6 +1,6 @@
 //! What turns out later: groups that are one, and sources that are in the wrong one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -188,11 +188,21 @@ impl Judge<'_> {
             return Ok(campaign);
         }
         let names = &source.names;
-        let mut seen = BTreeSet::from([campaign.id]);
-        // Who shares four fifths of the names has one of any three of twelve.
-        for name in names.iter().take(names.len() / 5 + 1) {
+        // Who shares four fifths of the names has one of any three of twelve, and three of any five:
+        // so most need not be looked at.
+        let missing = names.len() / 5;
+        let asked = (2 * missing + 1).min(names.len());
+        let mut shared = HashMap::<i64, usize>::new();
+        for name in names.iter().take(asked) {
             for aim in self.book.aims(name)?.iter() {
-                if tried.time - aim.last > LONGEST || !seen.insert(aim.campaign) {
+                *shared.entry(aim.campaign).or_default() += 1;
+            }
+        }
+        let mut seen = BTreeSet::from([campaign.id]);
+        for name in names.iter().take(missing + 1) {
+            for aim in self.book.aims(name)?.iter() {
+                let may_be = shared.get(&aim.campaign).is_some_and(|it| it + missing >= asked);
+                if tried.time - aim.last > LONGEST || !may_be || !seen.insert(aim.campaign) {
                     continue;
                 }
                 let Some(other) = self.book.campaign(aim.campaign)? else { continue };
