@@ -117,7 +117,7 @@ impl Store {
              ORDER BY failures DESC, name LIMIT ?"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare(&sql)?;
+            let mut statement = self.connection.prepare_cached(&sql)?;
             let rows = statement.query_map([id, most], |row| {
                 Ok(Attack {
                     name: some_text(row, 0)?,

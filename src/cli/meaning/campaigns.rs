@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::{DAY, Desk, print, print_json, table};
+use super::{DAY, Desk, Output, print, print_json, table};
 use crate::campaign::{Campaign, Place};
 use crate::cli::args::Campaigns;
 use crate::cli::fail;
@@ -21,6 +21,8 @@ use crate::untrusted::{Untrusted, for_terminal};
 const RECENT_DAYS: i64 = 30;
 /// So many campaigns are shown,
 const SHOWN: usize = 50;
+/// so many in one table with `--all`,
+const ROWS: usize = 1_000;
 /// and so many names and networks of one.
 const MOST: usize = 20;
 /// Of a campaign that tries more names, none is shown beside others: to look for the most tried takes long.
@@ -91,17 +93,32 @@ fn all(desk: &Desk<'_>, args: &Campaigns) -> Result<Status, StoreError> {
     let since = if args.all { i64::MIN } else { desk.now - RECENT_DAYS * DAY };
     let campaigns = desk.store.campaigns(since)?;
     if args.json {
-        let all: Vec<_> = campaigns.iter().map(|it| document(desk, it)).collect();
-        return Ok(print_json(&all, Status::Done));
+        let mut out = Output::new();
+        out.print_list(campaigns.iter().map(|it| Ok(document(desk, it))))?;
+        return Ok(out.end(Status::Done));
     }
     if campaigns.is_empty() {
         let when = if args.all { "" } else { " in the last 30 days (--all for older ones)" };
         return Ok(print(&format!("No campaigns{when}.\n"), Status::Done));
     }
+    let shown = campaigns.len().min(if args.all { usize::MAX } else { SHOWN });
+    let mut out = Output::new();
+    // A year may have more than fit into memory as rows.
+    for some in campaigns.get(..shown).unwrap_or_default().chunks(ROWS) {
+        out.print(&table::folded(&rows(desk, some)?, 6));
+    }
+    if campaigns.len() > shown {
+        out.print(&format!("and {} more (--all and --json show all)\n", campaigns.len() - shown));
+    }
+    out.print("\n`maillogsentinel campaigns 1` tells all of #1.\n");
+    Ok(out.end(Status::Done))
+}
+
+/// The table of some campaigns, after its heads.
+fn rows(desk: &Desk<'_>, campaigns: &[Campaign]) -> Result<Vec<Vec<String>>, StoreError> {
     let heads = ["", "kind", "failures", "addresses", "first", "last", "accounts", ""];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    let shown = if args.all { campaigns.len() } else { SHOWN };
-    for campaign in campaigns.iter().take(shown) {
+    for campaign in campaigns {
         let most = if campaign.names <= FEW_NAMES { 3 } else { 0 };
         let names = desk.store.names_of(campaign.id, most)?;
         rows.push(vec![
@@ -115,12 +132,7 @@ fn all(desk: &Desk<'_>, args: &Campaigns) -> Result<Status, StoreError> {
             state(desk, campaign),
         ]);
     }
-    let mut out = table::folded(&rows, 6);
-    if campaigns.len() > shown {
-        let _ = writeln!(out, "and {} more (--all and --json show all)", campaigns.len() - shown);
-    }
-    out.push_str("\n`maillogsentinel campaigns 1` tells all of #1.\n");
-    Ok(print(&out, Status::Done))
+    Ok(rows)
 }
 
 /// `5: user3, user4, …`.

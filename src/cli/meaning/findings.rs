@@ -8,7 +8,7 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::table::WIDTH;
-use super::{Desk, advice, print, print_json};
+use super::{Desk, Output, advice};
 use crate::cli::args::{Findings, FindingsAction};
 use crate::cli::fail;
 use crate::exit::Status;
@@ -66,40 +66,46 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &Findings) -> Result<Status, StoreE
     }
     let which = if args.all { Which::All } else { Which::Open(desk.now) };
     let most = if args.all || args.json { usize::MAX } else { MOST };
-    let findings = desk.store.findings(&which, most)?;
-    let is_open = |finding: &Finding| finding.acknowledged.is_none();
-    let status = if findings.iter().any(is_open) { Status::Failed } else { Status::Done };
+    let ids = desk.store.finding_ids(&which, most)?;
+    let mut out = Output::new();
+    if ids.is_empty() && !args.json {
+        let is_new = desk.store.finding_ids(&Which::All, 1)?.is_empty();
+        out.print(if is_new {
+            "Nothing was found that speaks for a stolen account.\n"
+        } else {
+            "Nothing is open that speaks for a stolen account; --all shows what is over.\n"
+        });
+        return Ok(out.end(Status::Done));
+    }
+    // One by one: a year may have more than fit into memory.
+    let mut is_open = false;
+    let findings = ids.iter().filter_map(|id| desk.store.finding(*id).transpose());
+    let findings = findings.inspect(|finding| {
+        is_open |= finding.as_ref().is_ok_and(|finding| finding.acknowledged.is_none());
+    });
     if args.json {
-        let all: Vec<_> = findings.iter().map(|finding| document(desk, finding)).collect();
-        return Ok(print_json(&all, status));
+        out.print_list(findings.map(|finding| Ok(document(desk, &finding?))))?;
+        return Ok(out.end(if is_open { Status::Failed } else { Status::Done }));
     }
-    if findings.is_empty() {
-        let known = desk.store.findings(&Which::All, 1)?;
-        return Ok(print(
-            if known.is_empty() {
-                "Nothing was found that speaks for a stolen account.\n"
-            } else {
-                "Nothing is open that speaks for a stolen account; --all shows what is over.\n"
-            },
-            status,
-        ));
-    }
-    let mut out = String::new();
     let settings = LazyCell::new(advice::ask as fn() -> String);
-    for finding in &findings {
-        out.push_str(&told(desk, finding, &settings));
-        out.push('\n');
+    let mut has_lines = false;
+    for finding in findings {
+        let told = told(desk, &finding?, &settings);
+        has_lines |= told.contains(", byte ");
+        out.print(&told);
+        out.print("\n");
     }
-    if findings.len() == most {
-        let _ = writeln!(out, "These are the first {most}; --all and --json show more.");
+    if ids.len() == most {
+        out.print(&format!("These are the first {most}; --all and --json show more.\n"));
     }
-    if status != Status::Done {
-        if out.contains(", byte ") {
-            out.push_str(SHOW_LINE);
-        }
-        out.push_str("`maillogsentinel findings ack ID` once you know what it is.\n");
+    if !is_open {
+        return Ok(out.end(Status::Done));
     }
-    Ok(print(&out, status))
+    if has_lines {
+        out.print(SHOW_LINE);
+    }
+    out.print("`maillogsentinel findings ack ID` once you know what it is.\n");
+    Ok(out.end(Status::Failed))
 }
 
 fn told(desk: &Desk<'_>, finding: &Finding, settings: &LazyCell<String>) -> String {

@@ -12,7 +12,11 @@ mod why;
 
 pub(super) use findings::sentence_in_one;
 
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+use anstream::AutoStream;
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
 use crate::cli::args::{Args, Command};
 use crate::cli::{fail, say};
@@ -85,19 +89,56 @@ fn refuse(error: &StoreError) -> Status {
     fail(&error.to_string(), error.hint().as_deref())
 }
 
-/// Writes to standard output; whoever reads it may have enough at any time.
-fn print(text: &str, status: Status) -> Status {
-    use std::io::{ErrorKind, Write};
-    match anstream::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            fail(&format!("cannot write to standard output: {error}"), None)
+/// Standard output, for what may be long: whoever reads it may have enough at any time.
+struct Output {
+    out: BufWriter<AutoStream<StdoutLock<'static>>>,
+    written: io::Result<()>,
+}
+
+impl Output {
+    fn new() -> Self {
+        Self { out: BufWriter::new(anstream::stdout().lock()), written: Ok(()) }
+    }
+
+    fn print(&mut self, text: &str) {
+        if self.written.is_ok() {
+            self.written = self.out.write_all(text.as_bytes());
         }
-        _ => status,
+    }
+
+    /// Prints a list as JSON, each when it is there; gives the error of the one that could not be had.
+    fn print_list<T: Serialize>(
+        &mut self,
+        list: impl Iterator<Item = Result<T, StoreError>>,
+    ) -> Result<(), StoreError> {
+        let mut read = Ok(());
+        let list = list.map_while(|it| it.map_err(|error| read = Err(error)).ok());
+        let mut serializer = serde_json::Serializer::pretty(&mut self.out);
+        self.written = serializer.collect_seq(list).map_err(io::Error::from);
+        self.print("\n");
+        read
+    }
+
+    /// What a command that printed all it had to ends with.
+    fn end(mut self, status: Status) -> Status {
+        match self.written.and_then(|()| self.out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                fail(&format!("cannot write to standard output: {error}"), None)
+            }
+            _ => status,
+        }
     }
 }
 
+/// Prints a text that is all there is to say.
+fn print(text: &str, status: Status) -> Status {
+    let mut out = Output::new();
+    out.print(text);
+    out.end(status)
+}
+
 /// Prints JSON.
-fn print_json(document: &impl serde::Serialize, status: Status) -> Status {
+fn print_json(document: &impl Serialize, status: Status) -> Status {
     // Nothing in it can fail: no map has keys that are no text.
     let text = serde_json::to_string_pretty(document).unwrap_or_default() + "\n";
     print(&text, status)

@@ -1,5 +1,7 @@
 //! What a day means, in sentences: the verdict, campaigns, own users, and what to do.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -114,10 +116,9 @@ fn verdict(
     (findings, open): (&[Finding], &[Finding]),
     history: i64,
 ) -> (Verdict, Vec<String>) {
-    let name = |it: &Finding| without_quotes(&it.account);
     let of = |severity: Severity| {
         let all = findings.iter().filter(move |it| it.severity == severity);
-        all.map(name).collect::<Vec<_>>()
+        names(all)
     };
     let cannot = |why: &str| (Verdict::CannotTell { why: why.to_owned() }, Vec::new());
     let (stolen, doubtful) = (of(Severity::High), of(Severity::Medium));
@@ -136,7 +137,7 @@ fn verdict(
         return (Verdict::Stolen { accounts: stolen }, vec![to_do]);
     }
     if let Some(first) = open.last() {
-        let accounts: Vec<_> = open.iter().map(name).collect();
+        let accounts = names(open.iter());
         let to_do = format!(
             "To do: finding {} of {} {} open. Lock {} if you have not; `maillogsentinel findings` \
              tells the commands, and `maillogsentinel findings ack {}` closes it.",
@@ -254,6 +255,13 @@ fn without_quotes(name: &Untrusted) -> String {
 fn day(host: &Host, second: i64) -> String {
     let time = Timestamp::from_second(second).unwrap_or_default();
     time.to_zoned(host.zone.clone()).strftime("%Y-%m-%d").to_string()
+}
+
+/// The accounts of findings, each once: after a month, a finding that is still open gets no new signs.
+fn names<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let names = findings.map(|it| without_quotes(&it.account));
+    names.filter(|name| seen.insert(name.clone())).collect()
 }
 
 fn listed(names: &[String]) -> String {

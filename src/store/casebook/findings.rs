@@ -248,7 +248,35 @@ pub enum Which {
 impl Store {
     /// Findings, the most severe first, then the latest; at most `most`.
     pub fn findings(&self, which: &Which, most: usize) -> Result<Vec<Finding>, StoreError> {
-        findings(&self.connection, which, most).map_err(|e| self.error("read", e))
+        let ids = self.finding_ids(which, most)?.into_iter();
+        ids.filter_map(|id| self.finding(id).transpose()).collect()
+    }
+
+    /// The numbers of the same.
+    pub fn finding_ids(&self, which: &Which, most: usize) -> Result<Vec<i64>, StoreError> {
+        finding_ids(&self.connection, which, most).map_err(|e| self.error("read", e))
+    }
+
+    /// A finding by its number.
+    pub fn finding(&self, id: i64) -> Result<Option<Finding>, StoreError> {
+        let read = || -> rusqlite::Result<Option<Finding>> {
+            let sql = "SELECT id, account, severity, time, acknowledged, comment FROM finding \
+                WHERE id = ?";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let found = statement.query_row([id], |row| {
+                Ok(Finding {
+                    id: row.get(0)?,
+                    account: some_text(row, 1)?,
+                    severity: Severity::of(row.get(2)?),
+                    time: row.get(3)?,
+                    acknowledged: row.get(4)?,
+                    comment: text(row, 5)?,
+                    signs: signs_of(&self.connection, id)?,
+                })
+            });
+            found.optional()
+        };
+        read().map_err(|e| self.error("read", e))
     }
 
     /// The line that a sign is about, as `/var/log/mail.log, byte 1234`: where it was last seen.
@@ -277,7 +305,7 @@ impl Store {
     }
 }
 
-fn findings(connection: &Connection, which: &Which, most: usize) -> rusqlite::Result<Vec<Finding>> {
+fn finding_ids(connection: &Connection, which: &Which, most: usize) -> rusqlite::Result<Vec<i64>> {
     let (filter, values): (&str, Vec<Value>) = match which {
         Which::Open(now) => {
             ("acknowledged IS NULL AND (severity > 1 OR time > ?)", vec![(now - NOTED).into()])
@@ -294,27 +322,9 @@ fn findings(connection: &Connection, which: &Which, most: usize) -> rusqlite::Re
         ),
     };
     let sql = format!(
-        "SELECT id, account, severity, time, acknowledged, comment FROM finding WHERE {filter} \
-         ORDER BY severity DESC, time DESC, id DESC LIMIT {}",
+        "SELECT id FROM finding WHERE {filter} ORDER BY severity DESC, time DESC, id DESC LIMIT {}",
         i64::try_from(most).unwrap_or(i64::MAX)
     );
     let mut statement = connection.prepare(&sql)?;
-    let rows = statement.query_map(rusqlite::params_from_iter(values), |row| {
-        Ok(Finding {
-            id: row.get(0)?,
-            account: some_text(row, 1)?,
-            severity: Severity::of(row.get(2)?),
-            time: row.get(3)?,
-            acknowledged: row.get(4)?,
-            comment: text(row, 5)?,
-            signs: Vec::new(),
-        })
-    })?;
-    let mut found = Vec::new();
-    for finding in rows {
-        let mut finding = finding?;
-        finding.signs = signs_of(connection, finding.id)?;
-        found.push(finding);
-    }
-    Ok(found)
+    statement.query_map(rusqlite::params_from_iter(values), |row| row.get(0))?.collect()
 }

@@ -186,6 +186,31 @@ fn a_stolen_account_is_not_over_before_somebody_says_so() {
 }
 
 #[test]
+fn an_account_that_was_stolen_twice_is_one_account() {
+    let mut log = Vec::new();
+    for (day, thief) in [(50, "203.0.113.77"), (3, "203.0.114.78")] {
+        for before in (4..=12).rev() {
+            log.extend(success(&ago((day + before) * DAY), "198.18.7.5", "alice"));
+        }
+        for at in 0..40 {
+            log.extend(failure(&ago(day * DAY + 600 - at), thief, &format!("name{}", at % 8)));
+        }
+        log.extend(success(&ago(day * DAY), thief, "alice"));
+    }
+    let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
+    sentinel.run().exits(0);
+    let findings = json(&sentinel, &["findings", "--json"], 1);
+    assert_eq!(
+        (&findings[0]["severity"], &findings[1]["severity"]),
+        (&"high".into(), &"high".into())
+    );
+    let report = ["--report", "--date", "today", "-q", "--output", "-"];
+    let told = Ran::of(&mut sentinel.command(&report)).exits(0).stdout;
+    assert!(told.contains("\nACCOUNT alice PROBABLY STOLEN."), "{told}");
+    assert!(told.contains("Lock alice if you have not"), "{told}");
+}
+
+#[test]
 fn what_is_old_is_forgotten_or_names_nobody() {
     let mut log = failure(&ago(400 * DAY), "203.0.113.5", "forgotten");
     log.extend(failure(&ago(60 * DAY), "203.0.113.6", "hashed"));
