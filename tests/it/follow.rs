@@ -453,8 +453,14 @@ fn systemd_is_told_that_it_is_ready_what_it_does_and_that_it_is_alive() {
     ];
     for (socket, name) in sockets {
         let variables = [("NOTIFY_SOCKET", name.as_str()), ("WATCHDOG_USEC", "600000")];
+        let has_store = sentinel.path("state/maillogsentinel.db").exists();
         let follower = Follower::with(&sentinel, &["--quiet"], &variables);
         told(&socket, "READY=1");
+        if has_store {
+            // To bring a large one up to date may take longer.
+            told(&socket, "WATCHDOG_USEC=3600000000");
+            told(&socket, "WATCHDOG_USEC=600000");
+        }
         told(&socket, "STATUS=Following");
         let started = Instant::now();
         (0..4).for_each(|_| drop(told(&socket, "WATCHDOG=1")));

@@ -30,7 +30,7 @@ use crate::host::Host;
 use crate::pipeline::live::{Live, PUT_OFF, Pass};
 use crate::pipeline::{Progress, RunError};
 use crate::source::watch::Watch;
-use crate::store::StoreError;
+use crate::store::{FILE_NAME, Store, StoreError};
 
 use alerts::Alerts;
 use journals::Journals;
@@ -142,6 +142,12 @@ impl<'a> Follower<'a> {
     fn follow(mut self) -> Status {
         self.arm();
         self.systemd.say("READY=1\nSTATUS=Reading what is new");
+        let state_dir = &self.config.paths.state_dir;
+        if state_dir.join(FILE_NAME).exists() {
+            // That of an earlier version is brought up to date at once, which takes minutes if it is
+            // large. What is wrong with it, the first pass tells.
+            self.systemd.patiently(|| drop(Store::open(state_dir)));
+        }
         loop {
             let next = self.pass();
             match self.wait(&next) {

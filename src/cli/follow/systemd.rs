@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use crate::host::Host;
 use crate::untrusted::for_terminal;
 
+/// Longer than anything takes.
+const HOUR: Duration = Duration::from_secs(3600);
+
 pub(super) struct Systemd {
     socket: Option<UnixDatagram>,
     /// How often it wants to hear from us.
@@ -53,6 +56,18 @@ impl Systemd {
             self.send("WATCHDOG=1");
         }
         Some(self.due)
+    }
+
+    /// Does what takes long and cannot say meanwhile that we are alive.
+    pub(super) fn patiently(&self, work: impl FnOnce()) {
+        let wait = |time: Duration| {
+            if self.interval.is_some() {
+                self.send(&format!("WATCHDOG_USEC={}", time.as_micros()));
+            }
+        };
+        wait(HOUR);
+        work();
+        wait(self.interval.unwrap_or_default() * 3);
     }
 
     fn send(&self, message: &str) {
