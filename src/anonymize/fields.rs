@@ -64,8 +64,8 @@ impl Redactor {
             b'(' if line.is_dovecots => {
                 self.argument(word, after, line, out).map(|value| length + value)
             }
-            b':' => self.after_colon(word, after, out).map(|value| length + value),
-            b' ' => self.phrase(text, (at, length), out).map(|value| length + value),
+            b':' => self.after_colon(word, after, line, out).map(|value| length + value),
+            b' ' => self.phrase(text, (at, length), line, out).map(|value| length + value),
             _ => None,
         }
     }
@@ -141,12 +141,19 @@ impl Redactor {
     }
 
     /// `Message-ID: <…>`, `username: …)`, `Subject: …`, `notification: QUEUEID`.
-    fn after_colon(&mut self, word: &[u8], after: &[u8], out: &mut Vec<u8>) -> Option<usize> {
+    fn after_colon(
+        &mut self,
+        word: &[u8],
+        after: &[u8],
+        line: Line<'_>,
+        out: &mut Vec<u8>,
+    ) -> Option<usize> {
         let value = after.strip_prefix(b": ")?;
         let is = |key: &[u8]| word.eq_ignore_ascii_case(key);
         let (start, end, kind) = if is(b"username") {
             (0, memrchr(b')', value).unwrap_or(value.len()), Value::Mailbox)
-        } else if is(b"subject") {
+        } else if is(b"subject") && !line.is_dovecots {
+            // Of header_checks; a line of Dovecot may have a user after it.
             (0, end_of_quote(value), Value::Text)
         } else if value.starts_with(b"<")
             && (is(b"id") || Value::of(word) == Some(Value::MessageId))
@@ -175,6 +182,7 @@ impl Redactor {
         &mut self,
         text: &[u8],
         (at, length): (usize, usize),
+        line: Line<'_>,
         out: &mut Vec<u8>,
     ) -> Option<usize> {
         let (before, rest) = text.split_at_checked(at)?;
@@ -206,7 +214,7 @@ impl Redactor {
                 Some(1 + bare.len())
             }
             // Of header_checks and body_checks in cleanup: what follows is a line of a mail.
-            b"header" | b"body" if before.ends_with(b": ") => {
+            b"header" | b"body" if before.ends_with(b": ") && !line.is_dovecots => {
                 let quote = value.get(..end_of_quote(value)).filter(|quote| !quote.is_empty())?;
                 out.extend_from_slice(word);
                 out.push(b' ');
