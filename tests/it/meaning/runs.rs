@@ -89,7 +89,13 @@ fn what_is_judged_hour_by_hour_is_what_is_judged_at_once() {
         let question = ["campaigns", &campaign["campaign"].to_string(), "--json"];
         assert_eq!(json(&hourly, &question, 0), json(&at_once, &question, 0));
     }
-    // What was told of a day, too.
-    let told = "SELECT group_concat(document) FROM told";
-    assert_eq!(hourly.ask_store(told), at_once.ask_store(told));
+    // What is told of a day, too.
+    let told = |it: &Sentinel| {
+        let report = ["--report", "--date", &ago(DAY)[..10], "-q", "--output", "-"];
+        Ran::of(&mut it.command(&report)).exits(0);
+        it.ask_store("SELECT document FROM told")
+    };
+    let meaning = told(&hourly);
+    assert!(meaning.contains("campaigns"), "{meaning}");
+    assert_eq!(meaning, told(&at_once));
 }
