@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::casebook::findings::Which;
 use super::casebook::read::{CAMPAIGN, OWN, campaign, country, network, own, some_text};
-use super::casebook::recent::AIM_HOLDS;
+use super::casebook::recent::{AIM_HOLDS, AIMS_OF};
 use super::{Store, StoreError};
 use crate::campaign::{Campaign, Own, Place};
 use crate::event::Network;
@@ -112,8 +112,7 @@ impl Store {
     /// The names that a campaign tries, the most tried first, at most `most`.
     pub fn names_of(&self, id: i64, most: i64) -> Result<Vec<Attack>, StoreError> {
         let sql = format!(
-            "SELECT name, first, last, failures, sources FROM aim INDEXED BY aim_campaign \
-             WHERE recent IN (0, 1) AND campaign = ? AND {AIM_HOLDS} \
+            "SELECT name, first, last, failures, sources FROM {AIMS_OF} = ? AND {AIM_HOLDS} \
              ORDER BY failures DESC, name LIMIT ?"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
@@ -227,8 +226,7 @@ impl Store {
         let read = || -> rusqlite::Result<_> {
             let sql = format!(
                 "{LOGINS} WHERE recent IN (0, 1) AND network = ?1 AND (name, account) IN \
-                 (SELECT name, account FROM been \
-                 WHERE network = ?1 ORDER BY last DESC LIMIT 200) {LATEST}"
+                 (SELECT name, account FROM been WHERE network = ?1 ORDER BY last DESC LIMIT 200) {LATEST}"
             );
             let mut statement = self.connection.prepare(&sql)?;
             let logins = statement.query_map([of.cidr()], logged_in)?.collect::<Result<_, _>>()?;

@@ -106,6 +106,9 @@ fn all(desk: &Desk<'_>, args: &Campaigns) -> Result<Status, StoreError> {
     // A year may have more than fit into memory as rows.
     for some in campaigns.get(..shown).unwrap_or_default().chunks(ROWS) {
         out.print(&table::folded(&rows(desk, some)?, 6));
+        if out.is_over() {
+            break;
+        }
     }
     if campaigns.len() > shown {
         out.print(&format!("and {} more (--all and --json show all)\n", campaigns.len() - shown));

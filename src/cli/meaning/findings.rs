@@ -94,6 +94,9 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &Findings) -> Result<Status, StoreE
         has_lines |= told.contains(", byte ");
         out.print(&told);
         out.print("\n");
+        if out.is_over() {
+            break;
+        }
     }
     if ids.len() == most {
         out.print(&format!("These are the first {most}; --all and --json show more.\n"));

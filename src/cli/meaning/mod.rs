@@ -101,9 +101,14 @@ impl Output {
     }
 
     fn print(&mut self, text: &str) {
-        if self.written.is_ok() {
+        if !self.is_over() {
             self.written = self.out.write_all(text.as_bytes());
         }
+    }
+
+    /// Whether nobody gets what else is printed.
+    fn is_over(&self) -> bool {
+        self.written.is_err()
     }
 
     /// Prints a list as JSON, each when it is there; gives the error of the one that could not be had.

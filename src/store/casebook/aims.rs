@@ -183,13 +183,8 @@ impl Casebook<'_> {
             WHERE recent = ? AND name = ? AND campaign = ?";
         let read = || {
             let mut statement = self.connection.prepare_cached(sql)?;
-            for tier in self.tier.all() {
-                let values = params![*tier as i64, name, campaign.id];
-                if let Some(found) = statement.query_row(values, aim).optional()? {
-                    return Ok(Some(found));
-                }
-            }
-            Ok(None)
+            self.tier
+                .find(|tier| statement.query_row(params![tier, name, campaign.id], aim).optional())
         };
         read().map_err(|e| self.error(e))
     }

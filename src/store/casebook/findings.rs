@@ -166,7 +166,8 @@ impl Casebook<'_> {
     /// Messages that an account sent, by day and network.
     pub fn messages(&self, account: &Untrusted) -> Result<Vec<(String, Network, u64)>, StoreError> {
         let sql = "SELECT day, network, sum(count) FROM login \
-            WHERE recent IN (0, 1) AND name = ? AND account = ? AND service >= 'postfix' AND service < 'postfiy' GROUP BY day, network";
+            WHERE recent IN (0, 1) AND name = ? AND account = ? \
+            AND service >= 'postfix' AND service < 'postfiy' GROUP BY day, network";
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let row = |row: &Row<'_>| {

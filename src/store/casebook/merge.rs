@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use super::Casebook;
 use super::read::some_text;
-use super::recent::{AIM_HOLDS, SOURCE_HOLDS};
+use super::recent::{AIM_HOLDS, AIMS_OF, SOURCE_HOLDS};
 use crate::campaign::Campaign;
 use crate::store::StoreError;
 use crate::store::batch::Address;
@@ -46,9 +46,9 @@ impl Casebook<'_> {
     pub fn sources_of(&mut self, id: i64) -> Result<Vec<IpAddr>, StoreError> {
         self.flush().map_err(|e| self.error(e))?;
         let sql = format!(
-            "SELECT address FROM source INDEXED BY source_campaign WHERE recent IN (0, 1) AND campaign IN \
-             (SELECT ?1 UNION ALL SELECT id FROM campaign WHERE joined = ?1) AND {SOURCE_HOLDS} \
-             ORDER BY address"
+            "SELECT address FROM source INDEXED BY source_campaign WHERE recent IN (0, 1) \
+             AND campaign IN (SELECT ?1 UNION ALL SELECT id FROM campaign WHERE joined = ?1) \
+             AND {SOURCE_HOLDS} ORDER BY address"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
@@ -63,14 +63,13 @@ impl Casebook<'_> {
     pub fn strays(&mut self, id: i64, since: i64) -> Result<Vec<i64>, StoreError> {
         self.flush().map_err(|e| self.error(e))?;
         let sql = format!(
-            "WITH list AS (SELECT name FROM aim INDEXED BY aim_campaign \
-                WHERE recent IN (0, 1) AND campaign = ?1 AND sources > 1 AND {AIM_HOLDS} ORDER BY name LIMIT 50), \
+            "WITH list AS (SELECT name FROM {AIMS_OF} = ?1 AND sources > 1 AND {AIM_HOLDS} \
+                ORDER BY name LIMIT 50), \
             near AS (SELECT DISTINCT campaign FROM aim WHERE recent IN (0, 1) \
                 AND name IN (SELECT name FROM list) AND campaign <> ?1 AND last >= ?2) \
             SELECT id FROM campaign WHERE id IN (SELECT campaign FROM near) AND number IS NULL \
             AND joined IS NULL AND heavy = 0 AND is_crowd = 0 AND sources > 0 AND NOT EXISTS \
-            (SELECT 1 FROM aim INDEXED BY aim_campaign WHERE recent IN (0, 1) AND aim.campaign = campaign.id AND name NOT IN \
-                (SELECT name FROM list)) ORDER BY id"
+            (SELECT 1 FROM {AIMS_OF} = campaign.id AND name NOT IN (SELECT name FROM list)) ORDER BY id"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
@@ -84,8 +83,8 @@ impl Casebook<'_> {
     pub fn list_of(&mut self, id: i64, sources: u64) -> Result<Vec<Untrusted>, StoreError> {
         self.flush().map_err(|e| self.error(e))?;
         let sql = format!(
-            "SELECT name FROM aim INDEXED BY aim_campaign WHERE recent IN (0, 1) AND campaign = ? AND sources > 1 \
-             AND sources * 20 >= ? AND {AIM_HOLDS} ORDER BY name LIMIT 100"
+            "SELECT name FROM {AIMS_OF} = ? AND sources > 1 AND sources * 20 >= ? AND {AIM_HOLDS} \
+             ORDER BY name LIMIT 100"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
@@ -96,9 +95,8 @@ impl Casebook<'_> {
     }
 
     fn move_rows(&mut self, old: &mut Campaign, new: &Campaign) -> rusqlite::Result<()> {
-        let mut names = self.connection.prepare_cached(
-            "SELECT name FROM aim INDEXED BY aim_campaign WHERE recent IN (0, 1) AND campaign = ?",
-        )?;
+        let mut names =
+            self.connection.prepare_cached(&format!("SELECT name FROM {AIMS_OF} = ?"))?;
         for name in names.query_map([new.id], |row| some_text(row, 0))? {
             self.aims.forget(&name?);
         }
@@ -106,9 +104,10 @@ impl Casebook<'_> {
         let sql = format!(
             "REPLACE INTO aim SELECT ?3, aim.name, ?1, min(aim.first, ifnull(old.first, aim.first)), \
              max(aim.last, ifnull(old.last, aim.last)), aim.failures + ifnull(old.failures, 0), \
-             aim.sources + ifnull(old.sources, 0) FROM aim INDEXED BY aim_campaign LEFT JOIN aim AS old ON old.recent = \
-             (SELECT max(recent) FROM aim AS one WHERE one.recent IN (0, 1) AND one.name = aim.name \
-             AND one.campaign = ?1) AND old.name = aim.name AND old.campaign = ?1 \
+             aim.sources + ifnull(old.sources, 0) FROM aim INDEXED BY aim_campaign \
+             LEFT JOIN aim AS old ON old.recent = (SELECT max(recent) FROM aim AS one \
+             WHERE one.recent IN (0, 1) AND one.name = aim.name AND one.campaign = ?1) \
+             AND old.name = aim.name AND old.campaign = ?1 \
              WHERE aim.recent IN (0, 1) AND aim.campaign = ?2 AND {AIM_HOLDS}"
         );
         let values = params![old.id, new.id, self.tier as i64];
@@ -116,14 +115,12 @@ impl Casebook<'_> {
         let sql = "INSERT INTO place SELECT ?1, country, asn, aso, sources FROM place \
             WHERE campaign = ?2 ON CONFLICT DO UPDATE SET sources = sources + excluded.sources";
         self.connection.prepare_cached(sql)?.execute([old.id, new.id])?;
-        for sql in [
-            "DELETE FROM aim INDEXED BY aim_campaign WHERE recent IN (0, 1) AND campaign = ?",
-            "DELETE FROM place WHERE campaign = ?",
-        ] {
-            self.connection.prepare_cached(sql)?.execute([new.id])?;
+        for rows in [AIMS_OF, "place WHERE campaign"] {
+            let sql = format!("DELETE FROM {rows} = ?");
+            self.connection.prepare_cached(&sql)?.execute([new.id])?;
         }
-        let sql = "SELECT count(DISTINCT name) FROM aim INDEXED BY aim_campaign WHERE recent IN (0, 1) AND campaign = ?";
-        let mut count = self.connection.prepare_cached(sql)?;
+        let sql = format!("SELECT count(DISTINCT name) FROM {AIMS_OF} = ?");
+        let mut count = self.connection.prepare_cached(&sql)?;
         old.names = count.query_row([old.id], |row| row.get::<_, i64>(0))?.unsigned_abs();
         Ok(())
     }

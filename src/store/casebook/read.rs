@@ -76,13 +76,9 @@ impl Casebook<'_> {
             let sql = "SELECT campaign, first, last, failures, gap, regular, gaps, names FROM source \
             WHERE recent = ? AND address = ?";
             let mut statement = connection.prepare_cached(sql)?;
-            for tier in tier.all() {
-                let values = params![*tier as i64, Address(address)];
-                if let Some(found) = statement.query_row(values, source).optional()? {
-                    return Ok(Some(found));
-                }
-            }
-            Ok(None)
+            tier.find(|tier| {
+                statement.query_row(params![tier, Address(address)], source).optional()
+            })
         };
         self.sources.get(&address, load).map_err(|source| self.error(source))
     }

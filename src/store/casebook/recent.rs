@@ -14,6 +14,10 @@ const MANY: i64 = 30_000;
 /// Of so many that wait to be judged, most pages change anyway.
 const BACKLOG: i64 = 5_000;
 
+/// The rows of `aim` of a campaign, to be followed by `= …`; SQLite, which has no statistics here, would
+/// take `recent` for what few rows share, and read them all.
+pub(in crate::store) const AIMS_OF: &str =
+    "aim INDEXED BY aim_campaign WHERE aim.recent IN (0, 1) AND aim.campaign";
 /// Whether a row of `aim` holds.
 pub(in crate::store) const AIM_HOLDS: &str = "(aim.recent OR NOT EXISTS (SELECT 1 FROM aim AS newer \
     WHERE newer.recent = 1 AND newer.name = aim.name AND newer.campaign = aim.campaign))";
@@ -31,12 +35,21 @@ pub(super) enum Tier {
 }
 
 impl Tier {
-    /// Where to read, the first that has a row first.
+    /// Where to read.
     pub(super) fn all(self) -> &'static [Self] {
         match self {
             Self::Sorted => &[Self::Sorted],
             Self::Recent => &[Self::Recent, Self::Sorted],
         }
+    }
+
+    /// The row that holds: the first that `look` finds, which gets the value of `recent`.
+    pub(super) fn find<T>(
+        self,
+        mut look: impl FnMut(i64) -> rusqlite::Result<Option<T>>,
+    ) -> rusqlite::Result<Option<T>> {
+        let mut found = self.all().iter().map(|tier| look(*tier as i64));
+        found.find_map(Result::transpose).transpose()
     }
 }
 

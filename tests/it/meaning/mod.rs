@@ -283,6 +283,7 @@ fn crowds_that_write_names_differently_are_two_campaigns() {
 
 #[test]
 fn logins_that_an_earlier_version_had_not_judged_are_judged_once() {
+    // With few days of its own, a network's last login is noted each day.
     let sentinel = Sentinel::default()
         .file("mail.log", failure(&ago(5), "203.0.113.7", "bob"))
         .set("judge.own_days=1");

@@ -13,11 +13,8 @@ fn days() -> Vec<Vec<u8>> {
             0 => lines.push(failure(&stamp, "203.0.113.5", &name)),
             1 => {
                 let address = format!("192.{}.{}.7", minute % 97, minute % 89);
-                lines.push(failure(
-                    &stamp,
-                    &address,
-                    if minute % 8 == 1 { "user3" } else { "user4" },
-                ));
+                let user = if minute % 8 == 1 { "user3" } else { "user4" };
+                lines.push(failure(&stamp, &address, user));
             }
             2 => {
                 let address = format!("198.{}.{}.9", 20 + minute % 70, minute % 251);
@@ -46,10 +43,10 @@ fn days() -> Vec<Vec<u8>> {
 fn what_is_judged_hour_by_hour_is_what_is_judged_at_once() {
     let days = days();
     assert!(days.len() > 6_000, "a backlog: {}", days.len());
-    let files = Sentinel::default().file("country.csv", COUNTRIES);
-    let at_once = files.file("mail.log", days.concat());
+    let server =
+        |log: Vec<u8>| Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
+    let (at_once, hourly) = (server(days.concat()), server(Vec::new()));
     at_once.run().exits(0);
-    let hourly = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", "");
     for (number, part) in days.chunks(500).enumerate() {
         hourly.append("mail.log", part.concat());
         hourly.run().exits(0);
