@@ -3,15 +3,20 @@
 //! Times are seconds since 1970.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::event::Network;
 use crate::origin::{AutonomousSystem, Country};
+use crate::pace::Pace;
 use crate::untrusted::Untrusted;
 use crate::user_name::Spelling;
 
 /// How many of its names a source remembers.
 pub const NAMES: usize = 12;
+/// Who has the same list lacks so many of them at most.
+pub const LIST_LACKS: usize = NAMES / 5;
+/// To find who may have it, so many of them are looked at: each of those has most of these.
+pub const LIST_ASKED: usize = 2 * LIST_LACKS + 1;
 /// How much of a service.
 const SERVICE_BYTES: usize = 40;
 /// The mechanisms of RFC 4422's registry that mail servers offer; attackers invent others.
@@ -101,68 +106,13 @@ pub struct Source {
     /// How steadily.
     pub pace: Pace,
     /// The first [`NAMES`] names it tried.
-    pub names: Rc<Vec<Untrusted>>,
+    pub names: Arc<Vec<Untrusted>>,
 }
 
-/// How steadily something is repeated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pace {
-    /// The seconds between two, smoothed.
-    pub gap: i64,
-    /// How many were at such a distance from those before.
-    pub regular: u64,
-    /// How many distances there were.
-    pub gaps: u64,
-}
-
-impl Pace {
-    /// Notes that `gap` seconds went by. What comes at once is one try, with several answers.
-    pub fn add(&mut self, gap: i64) {
-        if gap < AT_ONCE {
-            return;
-        }
-        self.gaps += 1;
-        if self.gaps == 1 {
-            self.gap = gap;
-            return;
-        }
-        // A device that slept, or had no network, is back at a multiple of its time.
-        let is_multiple = |long: i64, short: i64| {
-            let times = (long + short / 2) / short.max(1);
-            let apart = (long - times * short).abs();
-            (times >= 1 && apart * 12 <= short).then_some(times)
-        };
-        if let Some(times) = is_multiple(gap, self.gap) {
-            self.regular += 1;
-            self.gap += (gap / times - self.gap) / 8;
-        } else if is_multiple(self.gap, gap).is_some() {
-            self.regular += 1;
-            self.gap = gap;
-        } else if self.regular == 0 {
-            self.gap = gap;
-        }
-    }
-
-    /// The seconds between two, if that is steady. By chance one gap of six is a multiple.
-    pub fn rhythm(&self) -> Option<i64> {
-        (self.gaps >= 5 && self.regular * 10 >= self.gaps * 6 && self.gap > 0).then_some(self.gap)
-    }
-
-    /// Whether so many failures at this pace are those of a device with an old password.
-    fn is_device(&self, failures: u64) -> bool {
-        let is_patient = self.rhythm().is_some_and(|gap| gap >= PATIENT);
-        is_patient && failures <= AT_A_TIME * (self.gaps + 1)
-    }
-}
-
-/// Failures that are closer than so many seconds are one try.
-const AT_ONCE: i64 = 20;
-/// So many of them at most, for mail that comes, mail that goes, and a second try of each.
-const AT_A_TIME: u64 = 4;
+/// A client that tries so many names is an attacker, wherever it is.
+const MANY_NAMES: usize = 6;
 /// A device has so many addresses in a day at most: a telephone on its way, a VPN.
 pub const DEVICE_PLACES: u64 = 12;
-/// A device tries again after so many seconds at least; who guesses is faster.
-const PATIENT: i64 = 100;
 
 impl Source {
     /// Whether it tries so much that it is an attacker all by itself, and not one bot of many.
@@ -170,10 +120,22 @@ impl Source {
         self.names.len() >= 5 || self.failures >= 12
     }
 
+    /// Whether it tries so many names that it is no user's own, wherever it is.
+    pub fn is_nobodys(&self) -> bool {
+        self.names.len() >= MANY_NAMES
+    }
+
     /// Whether it is a device that has an old password: one name, again and again at a steady pace
     /// that no guesser would have the patience for.
     pub fn is_device(&self) -> bool {
         self.names.len() == 1 && self.pace.is_device(self.failures)
+    }
+
+    /// Whether one more failure, of `name`, is the time to ask who else has its list: when it is known,
+    /// and now and then after that, for others may have begun later.
+    pub fn completes_list(&self, name: &Untrusted) -> bool {
+        let is_time = self.names.len() < NAMES || (self.failures + 1).is_power_of_two();
+        self.names.len() + 1 >= NAMES && is_time && !self.names.contains(name)
     }
 }
 

@@ -16,6 +16,7 @@ pub mod event;
 pub mod logins;
 pub mod user_name;
 pub mod campaign;
+pub mod pace;
 pub mod finding;
 pub mod meaning;
 pub mod figures;

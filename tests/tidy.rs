@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 /// The stages, and what each may import besides itself: the nouns, never another stage.
 const STAGES: [&str; 8] =
     ["source", "parse", "enrich", "store", "sql", "report", "anonymize", "alert"];
-const NOUNS: [&str; 14] = [
+const NOUNS: [&str; 15] = [
     "event",
     "logins",
     "user_name",
     "campaign",
+    "pace",
     "finding",
     "meaning",
     "figures",

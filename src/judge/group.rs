@@ -6,8 +6,10 @@
 //! and two groups of bots are one if their sources cross, or if they began together at the same pace.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::campaign::{Aim, Campaign, NAMES, Pace, Source, Tried, source_of};
+use crate::campaign::{Aim, Campaign, NAMES, Source, Tried, source_of};
+use crate::pace::Pace;
 use crate::store::StoreError;
 use crate::store::casebook::{Neighbour, find};
 use crate::user_name::{Spelling, UNKNOWN, has_domain, is_common};
@@ -46,7 +48,7 @@ impl Judge<'_> {
                 last: tried.time,
                 failures: 0,
                 pace: Pace::default(),
-                names: Rc::default(),
+                names: Arc::default(),
             },
             Rc::unwrap_or_clone,
         );
@@ -61,9 +63,9 @@ impl Judge<'_> {
             if is_new || !is_new_name { None } else { self.crossed(&campaign, &source, tried)? };
         let counts_as_source = is_new || (is_new_name && source.names.len() < NAMES);
         self.aim(&mut campaign, tried, counts_as_source)?;
-        let was_full = source.names.len() == NAMES;
-        if is_new_name && !was_full {
-            Rc::make_mut(&mut source.names).push(name.clone());
+        let completes_list = source.completes_list(name);
+        if is_new_name && source.names.len() < NAMES {
+            Arc::make_mut(&mut source.names).push(name.clone());
         }
         source.campaign = campaign.id;
         count(&mut campaign, &mut source, tried);
@@ -84,9 +86,7 @@ impl Judge<'_> {
         if is_heavy_now {
             campaign = self.part(campaign, (address, &source), tried)?;
         }
-        // When its list is known, and now and then after that: others may have begun later.
-        let is_time = !was_full || source.failures.is_power_of_two();
-        if is_new_name && source.names.len() == NAMES && is_time {
+        if completes_list {
             campaign = self.share_list(campaign, &source, tried)?;
         }
         if is_new {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::campaign::{Aim, Campaign, Pace, Source, Tried};
+use crate::campaign::{Aim, Campaign, LIST_ASKED, LIST_LACKS, Source, Tried};
+use crate::pace::Pace;
 use crate::store::StoreError;
 use crate::store::casebook::find;
 use crate::untrusted::Untrusted;
@@ -190,18 +191,17 @@ impl Judge<'_> {
         let names = &source.names;
         // Who shares four fifths of the names has one of any three of twelve, and three of any five:
         // so most need not be looked at.
-        let missing = names.len() / 5;
-        let asked = (2 * missing + 1).min(names.len());
         let mut shared = HashMap::<i64, usize>::new();
-        for name in names.iter().take(asked) {
+        for name in names.iter().take(LIST_ASKED) {
             for aim in self.book.aims(name)?.iter() {
                 *shared.entry(aim.campaign).or_default() += 1;
             }
         }
         let mut seen = BTreeSet::from([campaign.id]);
-        for name in names.iter().take(missing + 1) {
+        for name in names.iter().take(LIST_LACKS + 1) {
             for aim in self.book.aims(name)?.iter() {
-                let may_be = shared.get(&aim.campaign).is_some_and(|it| it + missing >= asked);
+                let may_be =
+                    shared.get(&aim.campaign).is_some_and(|it| it + LIST_LACKS >= LIST_ASKED);
                 if tried.time - aim.last > LONGEST || !may_be || !seen.insert(aim.campaign) {
                     continue;
                 }
@@ -213,16 +213,24 @@ impl Judge<'_> {
                 if other.id == campaign.id || !fits || tried.time - other.last > 3 * DAY {
                     continue;
                 }
-                let mut shared = 0;
-                for name in names.iter() {
-                    shared += usize::from(find(&self.book.aims(name)?, other.id).is_some());
-                }
-                if shared * 10 >= names.len() * 8 {
+                if self.tries_most(&other, names)? {
                     return self.join(campaign, Rc::unwrap_or_clone(other));
                 }
             }
         }
         Ok(campaign)
+    }
+
+    /// Whether a campaign has the list of `names`.
+    fn tries_most(&mut self, campaign: &Campaign, names: &[Untrusted]) -> Result<bool, StoreError> {
+        let mut lacks = 0;
+        for name in names {
+            lacks += usize::from(self.book.aim(name, campaign)?.is_none());
+            if lacks > LIST_LACKS {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Groups of bots that try the same names, or that began together, are one.

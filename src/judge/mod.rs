@@ -18,7 +18,7 @@ use jiff::{Timestamp, Zoned};
 use crate::campaign::{Campaign, PATIENCE, Tried};
 use crate::origin::{AutonomousSystem, Country};
 use crate::store::allowed::AllowList;
-use crate::store::casebook::{Casebook, News, Room};
+use crate::store::casebook::{Ahead, Casebook, News, Room};
 use crate::store::{Store, StoreError};
 use crate::user_name::Spelling;
 
@@ -48,9 +48,15 @@ pub struct Thresholds {
 /// Where an address is, and in whose network.
 pub type Whence<'w> = &'w mut dyn FnMut(IpAddr) -> (Option<Country>, Option<AutonomousSystem>);
 
-/// Judges all that is new in `store`; false if it was asked to stop.
+/// Begins to read what [`judge`] will ask for; for who has something else to do before.
+pub fn read_ahead(store: &Store) -> Result<Option<Ahead>, StoreError> {
+    store.read_ahead(CHUNK, group::LONGEST)
+}
+
+/// Judges all that is new in `store`, of which some was read ahead; false if it was asked to stop.
 pub fn judge(
     store: &mut Store,
+    mut ahead: Option<Ahead>,
     (thresholds, zone, room): (&Thresholds, &TimeZone, Room),
     whence: Whence<'_>,
     stop: &dyn Fn() -> bool,
@@ -64,6 +70,9 @@ pub fn judge(
     while !stop() {
         judge.book.begin()?;
         let mut is_done = false;
+        if let Some(ahead) = ahead.take() {
+            judge.book.take(ahead)?;
+        }
         for _ in 0..CHUNKS {
             let (tried, news, is_last) = judge.read()?;
             failures += tried.len();

@@ -5,8 +5,9 @@
 
 use std::net::IpAddr;
 
-use crate::campaign::{DEVICE_PLACES, Own, Pace, Source, Tried, source_of};
+use crate::campaign::{DEVICE_PLACES, Own, Source, Tried, source_of};
 use crate::event::Network;
+use crate::pace::Pace;
 use crate::store::StoreError;
 use crate::untrusted::Untrusted;
 use crate::user_name::{UNKNOWN, may_be_same};
@@ -22,8 +23,6 @@ const FLOOD: u64 = 100;
 const HASTE: i64 = 60;
 /// So many devices a week may be where their accounts never logged in from.
 const STRANGERS: u64 = 100;
-/// A client that tries so many names is one, wherever it is.
-const MANY_NAMES: usize = 6;
 
 impl Judge<'_> {
     /// Whether a failure is one of the account's own user.
@@ -37,8 +36,7 @@ impl Judge<'_> {
             return Ok(true);
         }
         let source = self.book.source(source_of(tried.address))?;
-        let names = source.as_ref().map_or(0, |source| source.names.len());
-        if names >= MANY_NAMES {
+        if source.as_ref().is_some_and(|source| source.is_nobodys()) {
             return Ok(false);
         }
         let network = Network::of(tried.address);

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 
 use crate::config::{Config, MailLog};
 use crate::host::Host;
-use crate::judge::judge;
+use crate::judge;
 use crate::source::file::From;
 use crate::source::journal::Journal;
 use crate::source::rotation::{self, Gap, Plan};
@@ -167,6 +167,8 @@ impl Run<'_> {
                 return Ok(());
             }
         }
+        let room = if self.told.is_some() { Room::Little } else { Room::Much };
+        let ahead = if room == Room::Much { judge::read_ahead(&self.store)? } else { None };
         self.store.project(&paths.csv, &host.zone, &|| host.stopping())?;
         self.enricher.catch_up(&mut self.store, host)?;
         self.summary.names_late = self.enricher.late();
@@ -177,9 +179,11 @@ impl Run<'_> {
             self.store.end_takeover()?;
         }
         let enricher = &mut self.enricher;
-        let room = if self.told.is_some() { Room::Little } else { Room::Much };
         let what = (&self.config.thresholds, &host.zone, room);
-        judge(&mut self.store, what, &mut |address| enricher.whence(address), &|| host.stopping())?;
+        let store = &mut self.store;
+        judge::judge(store, ahead, what, &mut |address| enricher.whence(address), &|| {
+            host.stopping()
+        })?;
         self.summary.reports_wait = !self.store.outbox()?.is_empty();
         self.summary.interrupted = host.stopping();
         Ok(())

@@ -226,7 +226,9 @@ impl Store {
         let read = || -> rusqlite::Result<_> {
             let sql = format!(
                 "{LOGINS} WHERE recent IN (0, 1) AND network = ?1 AND (name, account) IN \
-                 (SELECT name, account FROM been WHERE network = ?1 ORDER BY last DESC LIMIT 200) {LATEST}"
+                 (SELECT name, account FROM been LEFT JOIN been_again AS again \
+                 USING (name, account, network) WHERE network = ?1 \
+                 ORDER BY max(been.last, ifnull(again.last, 0)) DESC LIMIT 200) {LATEST}"
             );
             let mut statement = self.connection.prepare(&sql)?;
             let logins = statement.query_map([of.cidr()], logged_in)?.collect::<Result<_, _>>()?;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(super) const APPLICATION_ID: i64 = 0x4d4c_536e;
 
 /// What brings a store from version n to n + 1, for each n; `PRAGMA user_version` holds n.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     "
 -- A file in the life of a log, and how far it has been read. Times are seconds since 1970, UTC.
 CREATE TABLE generation (
@@ -285,6 +285,17 @@ ALTER TABLE logins RENAME TO login;
 
 -- Most campaigns are one bot, of which a day matters; of others, weeks.
 CREATE INDEX campaign_group ON campaign (last) WHERE joined IS NULL AND (is_crowd OR sources > 2);
+",
+    "
+-- When accounts were last where they had been before, if that is later than `been` says: as `recent`, it
+-- is put in its place later.
+CREATE TABLE been_again (
+    name NOT NULL,
+    account NOT NULL,
+    network TEXT NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (name, account, network)
+) WITHOUT ROWID;
 ",
 ];
 

@@ -21,7 +21,7 @@ const DAY: i64 = 86_400;
 
 /// Which campaigns may still count. What is common was tried by thousands over the years: they are read
 /// from the newest back, but for the oldest that go on.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Active {
     /// From this time on they were active.
     since: Option<i64>,
@@ -48,8 +48,12 @@ impl Active {
     }
 
     /// Reads it; the next campaign will be `next_id`.
-    fn read(connection: &Connection, horizon: i64, next_id: i64) -> rusqlite::Result<Self> {
-        let since = horizon.saturating_sub(DAY);
+    pub(super) fn read(
+        connection: &Connection,
+        horizon: i64,
+        next_id: i64,
+    ) -> rusqlite::Result<Self> {
+        let since = since(horizon);
         let sql = format!(
             "SELECT id FROM campaign INDEXED BY campaign_last WHERE joined IS NULL AND last >= ? \
              ORDER BY id LIMIT {OLD} + 1"
@@ -102,6 +106,28 @@ impl Aims {
         }
     }
 
+    /// Notes all that was read of a name; gives it with what was noted before, which holds.
+    pub(super) fn read(&mut self, name: Untrusted, aims: Vec<Aim>) -> Rc<Vec<Aim>> {
+        let known = self.names.entry(name).or_default();
+        let mut aims = aims;
+        for noted in known.aims.iter() {
+            put(&mut aims, noted.clone());
+        }
+        self.kept += aims.len() - known.aims.len();
+        known.aims = Rc::new(aims);
+        known.is_whole = true;
+        Rc::clone(&known.aims)
+    }
+
+    /// Notes one that was read, if nothing is known of it.
+    pub(super) fn read_one(&mut self, name: Untrusted, aim: Aim) {
+        let known = self.names.entry(name).or_default();
+        if !known.is_whole && find(&known.aims, aim.campaign).is_none() {
+            put(Rc::make_mut(&mut known.aims), aim);
+            self.kept += 1;
+        }
+    }
+
     /// Writes what changed; it stays in memory.
     pub(super) fn flush(&mut self, connection: &Connection, tier: Tier) -> rusqlite::Result<()> {
         let tier = tier as i64;
@@ -151,17 +177,10 @@ impl Casebook<'_> {
         if let Some(known) = self.aims.names.get(name).filter(|known| known.is_whole) {
             return Ok(Rc::clone(&known.aims));
         }
-        let since = self.horizon.saturating_sub(DAY);
-        let read = read(self.connection, name, (since, &self.active), self.tier);
-        let mut aims = read.map_err(|e| self.error(e))?;
-        let known = self.aims.names.entry(name.clone()).or_default();
-        for noted in known.aims.iter() {
-            put(&mut aims, noted.clone());
-        }
-        self.aims.kept += aims.len() - known.aims.len();
-        known.aims = Rc::new(aims);
-        known.is_whole = true;
-        Ok(Rc::clone(&known.aims))
+        let counts = (since(self.horizon), &self.active);
+        let read = read_aims(self.connection, name, counts, self.tier);
+        let aims = read.map_err(|e| self.error(e))?;
+        Ok(self.aims.read(name.clone(), aims))
     }
 
     /// What a campaign did to a name, however long ago.
@@ -172,21 +191,14 @@ impl Casebook<'_> {
     ) -> Result<Option<Aim>, StoreError> {
         if let Some(at_name) = self.aims.names.get(name) {
             let known = find(&at_name.aims, campaign.id).cloned();
-            let is_all = at_name.is_whole && campaign.first >= self.horizon.saturating_sub(DAY);
+            let is_all = at_name.is_whole && campaign.first >= since(self.horizon);
             // What changed and is not here was removed.
             if known.is_some() || is_all || at_name.changed.contains(&campaign.id) {
                 return Ok(known);
             }
         }
         // To read all would take far longer, and most are asked for one only.
-        let sql = "SELECT campaign, first, last, failures, sources FROM aim \
-            WHERE recent = ? AND name = ? AND campaign = ?";
-        let read = || {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            self.tier
-                .find(|tier| statement.query_row(params![tier, name, campaign.id], aim).optional())
-        };
-        read().map_err(|e| self.error(e))
+        read_aim(self.connection, self.tier, (name, campaign.id)).map_err(|e| self.error(e))
     }
 
     /// Notes what a campaign did to a name.
@@ -213,6 +225,11 @@ impl Casebook<'_> {
     }
 }
 
+/// Aims whose last failure was before are not read where it matters what campaigns did since `horizon`.
+pub(super) fn since(horizon: i64) -> i64 {
+    horizon.saturating_sub(DAY)
+}
+
 /// The aim of a campaign among those at a name.
 pub fn find(aims: &[Aim], campaign: i64) -> Option<&Aim> {
     let at = aims.binary_search_by_key(&campaign, |aim| aim.campaign);
@@ -231,7 +248,8 @@ fn put(aims: &mut Vec<Aim>, aim: Aim) {
     }
 }
 
-fn read(
+/// Those at a name that may count.
+pub(super) fn read_aims(
     connection: &Connection,
     name: &Untrusted,
     (since, active): (i64, &Active),
@@ -295,6 +313,18 @@ fn read_old(
         aims.push(aim(row)?);
     }
     Ok(aims)
+}
+
+/// What one campaign did to a name.
+pub(super) fn read_aim(
+    connection: &Connection,
+    tier: Tier,
+    (name, campaign): (&Untrusted, i64),
+) -> rusqlite::Result<Option<Aim>> {
+    let sql = "SELECT campaign, first, last, failures, sources FROM aim \
+        WHERE recent = ? AND name = ? AND campaign = ?";
+    let mut statement = connection.prepare_cached(sql)?;
+    tier.find(|tier| statement.query_row(params![tier, name, campaign], aim).optional())
 }
 
 fn aim(row: &Row<'_>) -> rusqlite::Result<Aim> {

@@ -54,9 +54,15 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         self.rows.get(key)?.value.as_deref()
     }
 
+    /// Notes what was read of `key`, if nothing is known of it.
+    pub(super) fn read(&mut self, key: K, value: Option<V>) {
+        let row = || Row { value: value.map(Rc::new), is_changed: false };
+        self.rows.entry(key).or_insert_with(row);
+    }
+
     /// Notes what is known of `key` without a row of its own.
-    pub(super) fn note(&mut self, key: K, value: V) {
-        self.rows.insert(key, Row { value: Some(Rc::new(value)), is_changed: false });
+    pub(super) fn note(&mut self, key: K, value: impl Into<Rc<V>>) {
+        self.rows.insert(key, Row { value: Some(value.into()), is_changed: false });
     }
 
     /// Changes the row of `key` if it is here; it counts as written.

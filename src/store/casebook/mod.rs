@@ -4,6 +4,7 @@
 //! A first run judges millions of failures, an hourly one a thousand out of millions: so nothing is
 //! loaded that is not asked for, and what is asked for again is kept.
 
+mod ahead;
 mod aims;
 mod cache;
 pub mod findings;
@@ -24,6 +25,7 @@ use crate::event::Network;
 use crate::origin::Country;
 use crate::untrusted::Untrusted;
 
+pub use ahead::Ahead;
 pub use aims::find;
 use aims::{Active, Aims};
 use cache::Cache;
@@ -106,8 +108,8 @@ impl Store {
     pub fn open_casebook(&mut self, room: Room) -> Result<Casebook<'_>, StoreError> {
         let connection = &self.connection;
         if room == Room::Much {
-            // An hour of a large server changes some thousand pages: each is to be written once.
-            let set = connection.pragma_update(None, "cache_size", -24_000);
+            // An hour of a large server changes a thousand pages: each is to be written once.
+            let set = connection.pragma_update(None, "cache_size", -12_000);
             set.map_err(|e| self.error("prepare", e))?;
         }
         let next = |column: &str| {

@@ -2,16 +2,19 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::recent::Tier;
 use super::{Casebook, MOST_BEEN, Neighbour, News};
 use crate::campaign::{
-    Been, Campaign, Own, Pace, Source, Tried, neighbourhood_of, neighbours_of, tool_of,
+    Been, Campaign, Own, Source, Tried, neighbourhood_of, neighbours_of, tool_of,
 };
 use crate::event::Network;
 use crate::origin::{AutonomousSystem, Country};
+use crate::pace::Pace;
 use crate::store::StoreError;
 use crate::store::batch::Address;
 use crate::store::figures::text;
@@ -39,47 +42,24 @@ impl Casebook<'_> {
     /// Failures after row `after` in their order, at most `most`; those of a CSV that mixes them with
     /// successes are left out.
     pub fn tried(&self, after: i64, most: usize) -> Result<Vec<Tried>, StoreError> {
-        let sql = "SELECT failure.id, time, failure.address, user, service, mechanism, country, asn, \
-            aso FROM failure JOIN manner ON manner.id = manner JOIN origin ON origin.id = origin \
-            WHERE failure.id > ? AND generation IS NOT NULL ORDER BY failure.id LIMIT ?";
-        let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let most = i64::try_from(most).unwrap_or(i64::MAX);
-            statement.query_map([after, most], tried)?.collect()
-        };
-        read().map_err(|e| self.error(e))
+        read_tried(self.connection, after, most).map_err(|e| self.error(e))
     }
 
     /// What is new of logins, in the order of the first of each; from what comes after a row, which
     /// time and id tell, to what began at `until`; at most `most`.
     pub fn news(
         &self,
-        (after, id): (i64, i64),
+        after: (i64, i64),
         until: i64,
         most: usize,
     ) -> Result<Vec<News>, StoreError> {
-        let sql = "SELECT account, network, day, service, count, first, last, address, generation, \
-            position, id FROM news WHERE (first, id) > (?, ?) AND first <= ? \
-            ORDER BY first, id LIMIT ?";
-        let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let most = i64::try_from(most).unwrap_or(i64::MAX);
-            statement.query_map([after, id, until, most], news)?.collect()
-        };
-        read().map_err(|e| self.error(e))
+        read_news(self.connection, after, until, most).map_err(|e| self.error(e))
     }
 
     /// A source, if it is known.
     pub fn source(&mut self, address: IpAddr) -> Result<Option<Rc<Source>>, StoreError> {
         let (connection, tier) = (self.connection, self.tier);
-        let load = || {
-            let sql = "SELECT campaign, first, last, failures, gap, regular, gaps, names FROM source \
-            WHERE recent = ? AND address = ?";
-            let mut statement = connection.prepare_cached(sql)?;
-            tier.find(|tier| {
-                statement.query_row(params![tier, Address(address)], source).optional()
-            })
-        };
+        let load = || read_source(connection, tier, address);
         self.sources.get(&address, load).map_err(|source| self.error(source))
     }
 
@@ -110,11 +90,10 @@ impl Casebook<'_> {
         // Campaigns join older ones, so this ends; a store that was tampered with ends it too.
         for _ in 0..1000 {
             let connection = self.connection;
-            let load = || {
-                let sql = format!("{CAMPAIGN} WHERE id = ?");
-                connection.prepare_cached(&sql)?.query_row([id], campaign).optional()
-            };
-            let found = self.campaigns.get(&id, load).map_err(|source| self.error(source))?;
+            let found = self
+                .campaigns
+                .get(&id, || read_campaign(connection, id))
+                .map_err(|source| self.error(source))?;
             match found.as_ref().and_then(|campaign| campaign.joined) {
                 Some(other) => id = other,
                 None => return Ok(found),
@@ -126,9 +105,9 @@ impl Casebook<'_> {
     /// Crowds and groups of bots of which something was seen since, sources by themselves that began
     /// after `recently`, and attackers at one provider that were just seen.
     pub fn active_campaigns(
-        &self,
+        &mut self,
         (since, recently, just): (i64, i64, i64),
-    ) -> Result<Vec<Campaign>, StoreError> {
+    ) -> Result<Vec<Rc<Campaign>>, StoreError> {
         let sql = format!(
             "{CAMPAIGN} INDEXED BY campaign_group WHERE joined IS NULL AND (is_crowd OR sources > 2) \
              AND last >= ?1 AND (is_crowd OR heavy * 2 < sources) UNION \
@@ -138,9 +117,16 @@ impl Casebook<'_> {
         );
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
-            statement.query_map([since, recently, just], campaign)?.collect()
+            statement
+                .query_map([since, recently, just], |row| campaign(row).map(Rc::new))?
+                .collect()
         };
-        read().map_err(|e| self.error(e))
+        let active = read().map_err(|e| self.error(e))?;
+        // These are asked for more than any others.
+        for campaign in active.iter().rev().take(self.room as usize / 2) {
+            self.campaigns.note(campaign.id, Rc::clone(campaign));
+        }
+        Ok(active)
     }
 
     /// Failures of a user from his own networks.
@@ -171,21 +157,10 @@ impl Casebook<'_> {
     /// Where accounts of this name have logged in, by what was judged so far.
     pub fn been(&mut self, name: &Untrusted) -> Result<Rc<Vec<Been>>, StoreError> {
         let connection = self.connection;
-        let load = || {
-            let read = |order: &str, most: u32| -> rusqlite::Result<Vec<_>> {
-                let sql = format!(
-                    "SELECT account, network, first, last, country, asn FROM been WHERE name = ? \
-                     {order} LIMIT ?"
-                );
-                let mut statement = connection.prepare_cached(&sql)?;
-                statement.query_map(params![name, most], been)?.collect()
-            };
-            // To sort what few have too many of would cost more than to read it.
-            let been = read("", MOST_BEEN + 1)?;
-            let is_all = been.len() <= MOST_BEEN as usize;
-            Ok(Some(if is_all { been } else { read("ORDER BY last DESC", MOST_BEEN)? }))
-        };
-        let been = self.been.get(name, load).map_err(|source| self.error(source))?;
+        let been = self
+            .been
+            .get(name, || read_been(connection, name).map(Some))
+            .map_err(|source| self.error(source))?;
         Ok(been.unwrap_or_default())
     }
 
@@ -196,7 +171,8 @@ impl Casebook<'_> {
         (since, until): (i64, i64),
         least: usize,
     ) -> Result<bool, StoreError> {
-        let sql = "SELECT account FROM been WHERE network = ? AND last >= ? AND first < ?";
+        let sql = "SELECT 1 FROM been LEFT JOIN been_again AS again USING (name, account, network) \
+            WHERE network = ? AND max(been.last, ifnull(again.last, 0)) >= ? AND first < ?";
         let look = || -> rusqlite::Result<bool> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let mut rows = statement.query(params![network.cidr(), since, until])?;
@@ -209,6 +185,65 @@ impl Casebook<'_> {
         };
         look().map_err(|e| self.error(e))
     }
+}
+
+pub(super) fn read_tried(
+    connection: &Connection,
+    after: i64,
+    most: usize,
+) -> rusqlite::Result<Vec<Tried>> {
+    let sql = "SELECT failure.id, time, failure.address, user, service, mechanism, country, asn, aso \
+        FROM failure JOIN manner ON manner.id = manner JOIN origin ON origin.id = origin \
+        WHERE failure.id > ? AND generation IS NOT NULL ORDER BY failure.id LIMIT ?";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    connection.prepare_cached(sql)?.query_map([after, most], tried)?.collect()
+}
+
+pub(super) fn read_news(
+    connection: &Connection,
+    (after, id): (i64, i64),
+    until: i64,
+    most: usize,
+) -> rusqlite::Result<Vec<News>> {
+    let sql = "SELECT account, network, day, service, count, first, last, address, generation, \
+        position, id FROM news WHERE (first, id) > (?, ?) AND first <= ? ORDER BY first, id LIMIT ?";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    connection.prepare_cached(sql)?.query_map([after, id, until, most], news)?.collect()
+}
+
+pub(super) fn read_campaign(
+    connection: &Connection,
+    id: i64,
+) -> rusqlite::Result<Option<Campaign>> {
+    let sql = format!("{CAMPAIGN} WHERE id = ?");
+    connection.prepare_cached(&sql)?.query_row([id], campaign).optional()
+}
+
+pub(super) fn read_source(
+    connection: &Connection,
+    tier: Tier,
+    address: IpAddr,
+) -> rusqlite::Result<Option<Source>> {
+    let sql = "SELECT campaign, first, last, failures, gap, regular, gaps, names FROM source \
+        WHERE recent = ? AND address = ?";
+    let mut statement = connection.prepare_cached(sql)?;
+    tier.find(|tier| statement.query_row(params![tier, Address(address)], source).optional())
+}
+
+pub(super) fn read_been(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<Been>> {
+    let read = |order: &str, most: u32| -> rusqlite::Result<Vec<_>> {
+        let sql = format!(
+            "SELECT account, network, first, max(been.last, ifnull(again.last, 0)) AS latest, country, \
+             asn FROM been LEFT JOIN been_again AS again USING (name, account, network) \
+             WHERE name = ? {order} LIMIT ?"
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        statement.query_map(params![name, most], been)?.collect()
+    };
+    // To sort what few have too many of would cost more than to read it.
+    let been = read("", MOST_BEEN + 1)?;
+    let is_all = been.len() <= MOST_BEEN as usize;
+    if is_all { Ok(been) } else { read("ORDER BY latest DESC", MOST_BEEN) }
 }
 
 fn tried(row: &Row<'_>) -> rusqlite::Result<Tried> {
@@ -256,7 +291,7 @@ pub(in crate::store) fn source(row: &Row<'_>) -> rusqlite::Result<Source> {
         last: row.get(2)?,
         failures: row.get::<_, i64>(3)?.unsigned_abs(),
         pace: pace(row, 4)?,
-        names: Rc::new(names),
+        names: Arc::new(names),
     })
 }
 

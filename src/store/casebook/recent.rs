@@ -3,7 +3,8 @@
 //! Each bot, name and account has a row of its own, and among millions each row is in another page. So
 //! those that were changed of late come first in the keys of `source`, `aim` and `login` (`recent`), where
 //! they are near one another, and now and then all are put in their places at once. Until then an address
-//! or a name may have two rows: of `source` and `aim` the recent one holds, those of `login` add up.
+//! or a name may have two rows: of `source` and `aim` the recent one holds, those of `login` add up. Of
+//! `been` one column changes, which stands apart in `been_again`.
 
 use rusqlite::Connection;
 
@@ -12,7 +13,7 @@ use super::Casebook;
 /// So many failures and logins are put in their places at once: a day of a large server.
 const MANY: i64 = 30_000;
 /// Of so many that wait to be judged, most pages change anyway.
-const BACKLOG: i64 = 5_000;
+pub(super) const BACKLOG: i64 = 5_000;
 
 /// The rows of `aim` of a campaign, to be followed by `= …`; SQLite, which has no statistics here, would
 /// take `recent` for what few rows share, and read them all.
@@ -92,6 +93,9 @@ pub(in crate::store) fn put_in_place(connection: &Connection) -> rusqlite::Resul
              first = min(coalesce(first, excluded.first), excluded.first), \
              last = max(coalesce(last, excluded.last), excluded.last);
          DELETE FROM login WHERE recent = 1;
+         REPLACE INTO been SELECT name, account, network, first, max(been.last, again.last), country, \
+             asn, aso FROM been_again AS again CROSS JOIN been USING (name, account, network);
+         DELETE FROM been_again;
          UPDATE judgement SET recent = 0;",
     )
 }

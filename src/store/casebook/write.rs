@@ -8,8 +8,9 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::recent::Tier;
 use super::{Casebook, MOST_BEEN, Neighbour, News};
-use crate::campaign::{Been, Campaign, Own, Pace, Source, Tried, neighbourhood_of};
+use crate::campaign::{Been, Campaign, Own, Source, Tried, neighbourhood_of};
 use crate::origin::{AutonomousSystem, Country};
+use crate::pace::Pace;
 use crate::store::StoreError;
 use crate::store::batch::Address;
 use crate::untrusted::Untrusted;
@@ -153,17 +154,25 @@ impl Casebook<'_> {
     ) -> Result<(), StoreError> {
         let name = name_of(news.account.as_bytes());
         let is_it = |been: &Been| been.account == news.account && been.network == news.network;
-        let is_noted =
-            |been: &Been| is_it(been) && been.first <= news.first && news.last < been.last + slack;
-        if self.been(&name)?.iter().any(is_noted) {
+        let known = self.been(&name)?.iter().find(|been| is_it(been)).map(|it| (it.first, it.last));
+        let known = known.filter(|(first, _)| *first <= news.first);
+        if known.is_some_and(|(_, last)| news.last < last + slack) {
             return Ok(());
         }
+        let is_again = known.is_some() && self.tier == Tier::Recent;
         let (code, number) = (country.map(Country::code), network.map_or(0, |it| it.number));
         let put = || -> rusqlite::Result<()> {
+            let cidr = news.network.cidr();
+            if is_again {
+                let sql = "INSERT INTO been_again VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
+                    last = max(last, excluded.last)";
+                let values = params![name, news.account, cidr, news.last];
+                return self.connection.prepare_cached(sql)?.execute(values).map(drop);
+            }
             let sql = "INSERT INTO been VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
                 first = min(first, excluded.first), last = max(last, excluded.last)";
             let mut insert = self.connection.prepare_cached(sql)?;
-            let (cidr, aso) = (news.network.cidr(), network.map(|network| &network.organisation));
+            let aso = network.map(|network| &network.organisation);
             let values =
                 params![name, news.account, cidr, news.first, news.last, code, number, aso];
             insert.execute(values).map(drop)
@@ -205,11 +214,16 @@ impl Casebook<'_> {
         // In the order of each table's key, so that each page is visited once.
         let mut campaigns = self.campaigns.take_changed();
         campaigns.sort_unstable_by_key(|(id, _)| *id);
+        // Most keep their number, whose index then need not be written.
+        let sql = "UPDATE campaign SET tool = ?4, first = ?5, last = ?6, failures = ?7, sources = ?8, \
+            heavy = ?9, names = ?10, is_crowd = ?11, gap = ?12, regular = ?13, gaps = ?14, asn = ?15, \
+            full = ?16, bare = ?17 WHERE id = ?1 AND number IS ?2 AND joined IS ?3";
+        let mut update = connection.prepare_cached(sql)?;
         let sql =
             "REPLACE INTO campaign VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let mut put = connection.prepare_cached(sql)?;
         for (id, it) in campaigns {
-            put.execute(params![
+            let values = params![
                 id,
                 it.number,
                 it.joined,
@@ -227,7 +241,10 @@ impl Casebook<'_> {
                 it.network,
                 it.spelling.full.cast_signed(),
                 it.spelling.bare.cast_signed(),
-            ])?;
+            ];
+            if update.execute(values)? == 0 {
+                put.execute(values)?;
+            }
         }
         let mut sources = self.sources.take_changed();
         sources.sort_unstable_by_key(|(address, _)| *address);
