@@ -231,19 +231,31 @@ pub(super) fn read_source(
 }
 
 pub(super) fn read_been(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<Been>> {
-    let read = |order: &str, most: u32| -> rusqlite::Result<Vec<_>> {
-        let sql = format!(
-            "SELECT account, network, first, max(been.last, ifnull(again.last, 0)) AS latest, country, \
-             asn FROM been LEFT JOIN been_again AS again USING (name, account, network) \
-             WHERE name = ? {order} LIMIT ?"
-        );
-        let mut statement = connection.prepare_cached(&sql)?;
-        statement.query_map(params![name, most], been)?.collect()
-    };
-    // To sort what few have too many of would cost more than to read it.
-    let been = read("", MOST_BEEN + 1)?;
-    let is_all = been.len() <= MOST_BEEN as usize;
-    if is_all { Ok(been) } else { read("ORDER BY latest DESC", MOST_BEEN) }
+    let sql = "SELECT account, network, first, last, country, asn FROM been WHERE name = ? LIMIT ?";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(params![name, MOST_BEEN + 1], been)?;
+    let mut all = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    if all.len() > MOST_BEEN as usize {
+        // To sort what few have too many of would cost more than to read it.
+        let sql = "SELECT account, network, first, max(been.last, ifnull(again.last, 0)) AS latest, \
+            country, asn FROM been LEFT JOIN been_again AS again USING (name, account, network) \
+            WHERE name = ? ORDER BY latest DESC LIMIT ?";
+        return connection
+            .prepare_cached(sql)?
+            .query_map(params![name, MOST_BEEN], been)?
+            .collect();
+    }
+    let sql = "SELECT account, network, last FROM been_again WHERE name = ?";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([name])?;
+    while let Some(row) = rows.next()? {
+        let (account, network) = (some_text(row, 0)?, network(row, 1)?);
+        let is_it = |been: &&mut Been| been.account == account && been.network == network;
+        if let Some(been) = all.iter_mut().find(is_it) {
+            been.last = been.last.max(row.get(2)?);
+        }
+    }
+    Ok(all)
 }
 
 fn tried(row: &Row<'_>) -> rusqlite::Result<Tried> {

@@ -10,8 +10,9 @@ use rusqlite::Connection;
 
 use super::Casebook;
 
-/// So many failures and logins are put in their places at once: a day of a large server.
-const MANY: i64 = 30_000;
+/// So many failures and logins are put in their places at once, which takes a second; the more wait, the
+/// more pages an hour changes.
+const MANY: i64 = 10_000;
 /// Of so many that wait to be judged, most pages change anyway.
 pub(super) const BACKLOG: i64 = 5_000;
 

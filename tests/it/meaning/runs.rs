@@ -51,9 +51,9 @@ fn what_is_judged_hour_by_hour_is_what_is_judged_at_once() {
         hourly.append("mail.log", part.concat());
         hourly.run().exits(0);
         if number % 5 == 3 {
-            // As after a day of a large server: what is recent is put in its place next.
+            // As after hours of a large server: what is recent is put in its place next.
             assert_ne!(hourly.ask_store("SELECT recent FROM judgement"), "0");
-            hourly.ask_store("UPDATE judgement SET recent = 30000 RETURNING 1");
+            hourly.ask_store("UPDATE judgement SET recent = 10000 RETURNING 1");
         }
     }
     for (table, both) in [("source", "address"), ("aim", "name || campaign")] {
