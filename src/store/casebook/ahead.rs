@@ -27,6 +27,8 @@ use crate::user_name::name_of;
 const WORTH: i64 = 200;
 /// So many are taken at a time.
 const SHARE: usize = 16;
+/// So many aims are read at most: a name that everybody tries has thousands.
+const MOST_AIMS: usize = 20_000;
 
 /// What is being read.
 pub struct Ahead {
@@ -42,8 +44,11 @@ struct Plan {
     wanted: Vec<Wanted>,
     /// The first that nobody has taken.
     next: AtomicUsize,
-    /// The names of which somebody has taken the logins.
-    names: Mutex<BTreeSet<Untrusted>>,
+    /// The names of which somebody reads the logins, and those of which somebody reads all aims.
+    been: Mutex<BTreeSet<Untrusted>>,
+    aims: Mutex<BTreeSet<Untrusted>>,
+    /// How many aims were read.
+    aims_read: AtomicUsize,
     horizon: i64,
     active: Active,
     stop: Arc<AtomicBool>,
@@ -154,8 +159,16 @@ fn work(
     let names: BTreeSet<_> = news.iter().map(|news| name_of(news.account.as_bytes())).collect();
     let failures = tried.into_iter().map(Wanted::Failure);
     let wanted = failures.chain(names.into_iter().map(Wanted::Been)).collect();
-    let (next, names) = (AtomicUsize::new(0), Mutex::default());
-    let plan = Arc::new(Plan { wanted, next, names, horizon, active, stop });
+    let plan = Arc::new(Plan {
+        wanted,
+        next: AtomicUsize::new(0),
+        been: Mutex::default(),
+        aims: Mutex::default(),
+        aims_read: AtomicUsize::new(0),
+        horizon,
+        active,
+        stop,
+    });
     // Nobody waits for it if the run is over.
     drop(plans.send(Arc::clone(&plan)));
     plan.read(&connection, Tier::Recent)
@@ -193,9 +206,10 @@ impl Plan {
             self.read_been(name, connection, found)?;
         }
         if let Some(source) = &source {
-            if let Some(aim) = read_aim(connection, tier, (name, source.campaign))? {
-                found.aim.push((name.clone(), aim));
-            }
+            // Older ones are not among all at a name, either.
+            let aim = read_aim(connection, tier, (name, source.campaign))?;
+            let aim = aim.filter(|aim| aim.last >= since(self.horizon));
+            found.aim.extend(aim.map(|aim| (name.clone(), aim)));
             // Only who does more than others of its campaign is compared.
             let is_heavy = |campaign: &Campaign| !campaign.is_light() && !campaign.is_crowd;
             if source.completes_list(name)
@@ -203,7 +217,12 @@ impl Plan {
             {
                 let counts = (since(self.horizon), &self.active);
                 for name in source.names.iter().take(LIST_ASKED) {
-                    found.aims.push((name.clone(), read_aims(connection, name, counts, tier)?));
+                    let is_room = self.aims_read.load(Ordering::Relaxed) < MOST_AIMS;
+                    if is_room && is_first(&self.aims, name) {
+                        let aims = read_aims(connection, name, counts, tier)?;
+                        self.aims_read.fetch_add(aims.len(), Ordering::Relaxed);
+                        found.aims.push((name.clone(), aims));
+                    }
                 }
             }
         }
@@ -217,11 +236,14 @@ impl Plan {
         connection: &Connection,
         found: &mut Found,
     ) -> rusqlite::Result<()> {
-        let is_first =
-            |names: &mut BTreeSet<_>| !names.contains(name) && names.insert(name.clone());
-        if self.names.lock().is_ok_and(|mut names| is_first(&mut names)) {
+        if is_first(&self.been, name) {
             found.been.push((name.clone(), read_been(connection, name)?));
         }
         Ok(())
     }
+}
+
+/// Whether nobody took a name before.
+fn is_first(names: &Mutex<BTreeSet<Untrusted>>, name: &Untrusted) -> bool {
+    names.lock().is_ok_and(|mut names| !names.contains(name) && names.insert(name.clone()))
 }
