@@ -129,7 +129,7 @@ fn units_of_a_package_are_used_and_only_what_differs_is_written() {
 
 #[test]
 fn what_cannot_work_is_said_before_anything_is_changed() {
-    let cases: [(&str, &str, &str); 7] = [
+    let cases: [(&str, &str, &str); 11] = [
         (
             "[paths]\nmail_log = /var/log/none.log\n",
             "there is no mail log /var/log/none.log",
@@ -145,6 +145,10 @@ fn what_cannot_work_is_said_before_anything_is_changed() {
         ("[paths]\nworking_dir = /var/log\n", "/var/log is not a folder for one program", "hint"),
         ("[paths]\nworking_dir = /etc/mls\n", "/etc/mls is not a folder for one program", "hint"),
         ("[report]\nemail = a b\n", "/etc/maillogsentinel.conf:2:", "email"),
+        ("[paths]\nworking_dir = mls\n", "the folder mls is not told from the root on", "with /"),
+        ("[paths]\nmail_log = -\n", "standard input, which services do not have", "to a file"),
+        ("[paths]\nmail_log = /var/log\n", "the mail log /var/log is no file", "to journal"),
+        ("[User]\nrun_as_user = a;b\n", "`run_as_user` is no name of an account", "letters"),
     ];
     for (config, what, hint) in cases {
         let room = Room::default();
