@@ -8,12 +8,16 @@
     reason = "a test should stop at the first surprise"
 )]
 
+#[path = "../servers/authority.rs"]
+mod authority;
 #[path = "../servers/dnsmasq.rs"]
 mod dnsmasq;
 #[path = "../servers/http.rs"]
 mod http;
 #[path = "../servers/smtp.rs"]
 mod smtp;
+#[path = "../servers/tls.rs"]
+mod tls;
 
 mod command_line;
 mod corpus;

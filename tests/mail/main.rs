@@ -10,6 +10,8 @@
 mod authority;
 #[path = "../servers/smtp.rs"]
 mod smtp;
+#[path = "../servers/tls.rs"]
+mod tls;
 #[path = "../servers/postfix.rs"]
 mod postfix;
 

@@ -7,8 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use crate::tls;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// Instead of an answer: hangs up.
@@ -46,19 +45,8 @@ impl Smtp {
     }
 
     /// One that has TLS: from the start, or after STARTTLS.
-    pub(crate) fn secure(
-        answers: &[(&str, &str)],
-        (certificate, key): (&Path, &Path),
-        at_once: bool,
-    ) -> Self {
-        let chain = CertificateDer::pem_file_iter(certificate).unwrap().map(Result::unwrap);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain.collect(), PrivateKeyDer::from_pem_file(key).unwrap());
-        Self::start("127.0.0.1", answers, Some(Arc::new(config.unwrap())), at_once)
+    pub(crate) fn secure(answers: &[(&str, &str)], pair: (&Path, &Path), at_once: bool) -> Self {
+        Self::start("127.0.0.1", answers, Some(tls::config(pair)), at_once)
     }
 
     fn start(

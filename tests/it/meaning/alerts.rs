@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 
 use super::{COUNTRIES, DAY, ago, guessed, success};
+use crate::authority::{Authority, pair};
 use crate::http;
 use crate::sentinel::{Ran, Sentinel, failure};
 use crate::smtp::Smtp;
+use crate::tls;
 
 #[test]
 fn an_alert_leaves_once_by_each_way_and_is_tried_until_it_does() {
@@ -140,6 +142,33 @@ fn a_webhook_that_is_no_url_is_a_mistake_of_the_configuration() {
     }
     let sentinel = Sentinel::default().set("alert.webhook_shape=teams");
     sentinel.run().exits(78).says("allowed: one of json, slack, ntfy, gotify, matrix");
+}
+
+#[test]
+fn a_webhook_by_https_is_told_only_if_its_certificate_is_good() {
+    let authority = Authority::new();
+    let server = http::Server::fixed(http::response("200 OK", &[], b""));
+    let port = tls::in_front_of(server.address(), pair(&authority.sign("DNS:localhost", 2)));
+    let sentinel = Sentinel::default()
+        .file("country.csv", COUNTRIES)
+        .file("mail.log", guessed())
+        .set("alert.mail=false")
+        .set(format!("alert.webhook=https://localhost:{port}/secret-token"));
+    // This machine does not know the authority.
+    let ran = sentinel.run().exits(1).says("did not leave by webhook").says("UnknownIssuer");
+    assert!(!ran.stderr.contains("secret-token"), "{}", ran.stderr);
+    assert_eq!(server.requests().len(), 0);
+    let told = || {
+        let mut run = sentinel.command(&[]);
+        run.env("SSL_CERT_FILE", authority.certificate()).env_remove("SSL_CERT_DIR");
+        Ran::of(&mut run)
+    };
+    told().exits(0);
+    told().exits(0);
+    assert_eq!(
+        server.requests().iter().map(|it| &*it.target).collect::<Vec<_>>(),
+        ["/secret-token"]
+    );
 }
 
 #[test]
