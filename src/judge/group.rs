@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::campaign::{Aim, Campaign, NAMES, Source, Tried, source_of};
 use crate::pace::Pace;
 use crate::store::StoreError;
-use crate::store::casebook::{Neighbour, find};
+use crate::store::casebook::Neighbour;
 use crate::user_name::{Spelling, UNKNOWN, has_domain, is_common};
 
 use super::{Judge, Manner};
@@ -289,12 +289,11 @@ impl Judge<'_> {
         if campaign.is_crowd || !campaign.is_light() || says_nothing {
             return Ok(None);
         }
-        let aims = self.book.aims(name)?;
         // A name that both try says nothing: everybody tries `admin`.
-        if find(&aims, campaign.id).is_some() {
+        if self.book.aim(name, campaign)?.is_some() {
             return Ok(None);
         }
-        for aim in aims.iter().filter(|aim| tried.time - aim.last <= LONGEST) {
+        for aim in self.book.aims(name)?.iter().filter(|aim| tried.time - aim.last <= LONGEST) {
             let Some(other) = self.book.campaign(aim.campaign)? else { continue };
             let fits = other.is_light() && !other.is_crowd;
             if other.id == campaign.id || !fits || other.sources < 2 || !other.may_go_on(tried.time)
@@ -303,13 +302,12 @@ impl Judge<'_> {
             }
             let mut is_shared = false;
             for earlier in source.names.iter() {
-                is_shared |= find(&self.book.aims(earlier)?, other.id).is_some();
+                is_shared |= self.book.aim(earlier, &other)?.is_some();
             }
             // By a name that everybody tries, a bot may have come to the wrong group.
             let before = source.names.first().filter(|name| !is_common(name));
             let Some(before) = before.filter(|_| !is_shared && aim.sources > 1) else { continue };
-            let aims = self.book.aims(before)?;
-            if find(&aims, campaign.id).is_none_or(|own| own.sources <= 2) {
+            if self.book.aim(before, campaign)?.is_none_or(|own| own.sources <= 2) {
                 continue;
             }
             let pair = (campaign.id, other.id);

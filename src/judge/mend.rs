@@ -7,7 +7,6 @@ use std::rc::Rc;
 use crate::campaign::{Aim, Campaign, LIST_ASKED, LIST_LACKS, Source, Tried};
 use crate::pace::Pace;
 use crate::store::StoreError;
-use crate::store::casebook::find;
 use crate::untrusted::Untrusted;
 
 use super::Judge;
@@ -69,9 +68,8 @@ impl Judge<'_> {
         let near = self.book.neighbour(tried.address)?;
         let mut shared = 0;
         for name in source.names.iter() {
-            let aims = self.book.aims(name)?;
-            let is_others = find(&aims, campaign.id).is_some_and(|aim| aim.sources > 1);
-            shared += usize::from(is_others);
+            let aim = self.book.aim(name, &campaign)?;
+            shared += usize::from(aim.is_some_and(|aim| aim.sources > 1));
         }
         let is_near = near.is_some() && !campaign.is_light();
         // One that tries much more often than the others is not one of them.
@@ -156,9 +154,7 @@ impl Judge<'_> {
         campaign.heavy = campaign.heavy.saturating_sub(u64::from(source.is_heavy()));
         let each = (source.failures / source.names.len().max(1) as u64).max(1);
         for name in source.names.iter() {
-            let aims = self.book.aims(name)?;
-            let Some(aim) = find(&aims, campaign.id).cloned() else { continue };
-            drop(aims);
+            let Some(aim) = self.book.aim(name, &campaign)? else { continue };
             if aim.sources <= 1 {
                 campaign.names = campaign.names.saturating_sub(1);
                 self.book.remove_aims(name, &[campaign.id])?;
@@ -193,7 +189,8 @@ impl Judge<'_> {
         // so most need not be looked at.
         let mut shared = HashMap::<i64, usize>::new();
         for name in names.iter().take(LIST_ASKED) {
-            for aim in self.book.aims(name)?.iter() {
+            let aims = self.book.aims(name)?;
+            for aim in aims.iter().filter(|aim| tried.time - aim.last <= LONGEST) {
                 *shared.entry(aim.campaign).or_default() += 1;
             }
         }
@@ -245,7 +242,7 @@ impl Judge<'_> {
         }
         let campaign = self.absorb(campaign)?;
         let list = self.book.list_of(campaign.id, campaign.sources)?;
-        let shared = self.shared(&list)?;
+        let shared = self.shared(&list, campaign.last)?;
         let ids: Vec<_> = self.groups.values().flatten().copied().collect();
         for id in ids.into_iter().filter(|id| *id != campaign.id) {
             let Some(other) = self.book.campaign(id)? else { continue };
@@ -269,10 +266,15 @@ impl Judge<'_> {
     }
 
     /// The campaigns of which several sources try names of a list, and for each of these names how many.
-    fn shared(&mut self, list: &[Untrusted]) -> Result<BTreeMap<i64, Vec<u64>>, StoreError> {
+    fn shared(
+        &mut self,
+        list: &[Untrusted],
+        time: i64,
+    ) -> Result<BTreeMap<i64, Vec<u64>>, StoreError> {
         let mut shared = BTreeMap::<i64, Vec<u64>>::new();
+        let counts = |aim: &&Aim| aim.sources > 1 && time - aim.last <= LONGEST;
         for name in list {
-            for aim in self.book.aims(name)?.iter().filter(|aim| aim.sources > 1) {
+            for aim in self.book.aims(name)?.iter().filter(counts) {
                 shared.entry(aim.campaign).or_default().push(aim.sources);
             }
         }

@@ -172,7 +172,7 @@ impl Casebook<'_> {
         Ok(())
     }
 
-    /// What campaigns did to a name of late, in the order of the campaigns.
+    /// What campaigns did to a name of late, in the order of the campaigns; older ones may be among them.
     pub fn aims(&mut self, name: &Untrusted) -> Result<Rc<Vec<Aim>>, StoreError> {
         if let Some(known) = self.aims.names.get(name).filter(|known| known.is_whole) {
             return Ok(Rc::clone(&known.aims));
@@ -231,7 +231,7 @@ pub(super) fn since(horizon: i64) -> i64 {
 }
 
 /// The aim of a campaign among those at a name.
-pub fn find(aims: &[Aim], campaign: i64) -> Option<&Aim> {
+fn find(aims: &[Aim], campaign: i64) -> Option<&Aim> {
     let at = aims.binary_search_by_key(&campaign, |aim| aim.campaign);
     at.ok().and_then(|at| aims.get(at))
 }

@@ -26,7 +26,6 @@ use crate::origin::Country;
 use crate::untrusted::Untrusted;
 
 pub use ahead::Ahead;
-pub use aims::find;
 use aims::{Active, Aims};
 use cache::Cache;
 use recent::Tier;
