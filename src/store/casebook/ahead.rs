@@ -23,8 +23,8 @@ use crate::store::{Store, StoreError};
 use crate::untrusted::Untrusted;
 use crate::user_name::name_of;
 
-/// For fewer failures, another connection would take longer than it saves.
-const WORTH: i64 = 200;
+/// For fewer failures, another connection saves next to nothing.
+const WORTH: i64 = 600;
 /// So many are taken at a time.
 const SHARE: usize = 16;
 /// So many aims are read at most: a name that everybody tries has thousands.
@@ -94,8 +94,7 @@ impl Store {
 
 impl Casebook<'_> {
     /// Reads the rest, and takes all; only at the start of the first transaction.
-    pub fn take(&mut self, ahead: Ahead) -> Result<(), StoreError> {
-        let mut ahead = ahead;
+    pub fn take(&mut self, mut ahead: Ahead) -> Result<(), StoreError> {
         let version =
             self.connection.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
         if version.map_err(|e| self.error(e))? != ahead.version {
@@ -206,9 +205,7 @@ impl Plan {
             self.read_been(name, connection, found)?;
         }
         if let Some(source) = &source {
-            // Older ones are not among all at a name, either.
             let aim = read_aim(connection, tier, (name, source.campaign))?;
-            let aim = aim.filter(|aim| aim.last >= since(self.horizon));
             found.aim.extend(aim.map(|aim| (name.clone(), aim)));
             // Only who does more than others of its campaign is compared.
             let is_heavy = |campaign: &Campaign| !campaign.is_light() && !campaign.is_crowd;

@@ -47,7 +47,12 @@ fn what_is_judged_hour_by_hour_is_what_is_judged_at_once() {
         |log: Vec<u8>| Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
     let (at_once, hourly) = (server(days.concat()), server(Vec::new()));
     at_once.run().exits(0);
-    for (number, part) in days.chunks(500).enumerate() {
+    let (mut rest, mut number) = (&days[..], 0);
+    while !rest.is_empty() {
+        // What a run with many failures asks for is read ahead, and what few ask for is not.
+        let size = if number % 2 == 0 { 200 } else { 1500 };
+        let (part, more) = rest.split_at(size.min(rest.len()));
+        rest = more;
         hourly.append("mail.log", part.concat());
         hourly.run().exits(0);
         if number % 5 == 3 {
@@ -55,6 +60,7 @@ fn what_is_judged_hour_by_hour_is_what_is_judged_at_once() {
             assert_ne!(hourly.ask_store("SELECT recent FROM judgement"), "0");
             hourly.ask_store("UPDATE judgement SET recent = 10000 RETURNING 1");
         }
+        number += 1;
     }
     for (table, both) in [("source", "address"), ("aim", "name || campaign")] {
         let some = format!("SELECT count(*) > count(DISTINCT {both}) FROM {table}");
