@@ -302,7 +302,7 @@ impl Judge<'_> {
             }
             let mut is_shared = false;
             for earlier in source.names.iter() {
-                is_shared |= self.book.aim(earlier, &other)?.is_some();
+                is_shared = is_shared || self.book.aim(earlier, &other)?.is_some();
             }
             // By a name that everybody tries, a bot may have come to the wrong group.
             let before = source.names.first().filter(|name| !is_common(name));

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::casebook::findings::Which;
 use super::casebook::read::{CAMPAIGN, OWN, campaign, country, network, own, some_text};
-use super::casebook::recent::{AIM_HOLDS, AIMS_OF};
+use super::casebook::recent::{AIM_HOLDS, AIMS_OF, BEEN, LAST_BEEN};
 use super::{Store, StoreError};
 use crate::campaign::{Campaign, Own, Place};
 use crate::event::Network;
@@ -226,9 +226,8 @@ impl Store {
         let read = || -> rusqlite::Result<_> {
             let sql = format!(
                 "{LOGINS} WHERE recent IN (0, 1) AND network = ?1 AND (name, account) IN \
-                 (SELECT name, account FROM been LEFT JOIN been_again AS again \
-                 USING (name, account, network) WHERE network = ?1 \
-                 ORDER BY max(been.last, ifnull(again.last, 0)) DESC LIMIT 200) {LATEST}"
+                 (SELECT name, account FROM {BEEN} WHERE network = ?1 ORDER BY {LAST_BEEN} DESC \
+                 LIMIT 200) {LATEST}"
             );
             let mut statement = self.connection.prepare(&sql)?;
             let logins = statement.query_map([of.cidr()], logged_in)?.collect::<Result<_, _>>()?;

@@ -84,10 +84,10 @@ impl Store {
             return Ok(None);
         }
         let stop = Arc::new(AtomicBool::new(false));
-        let (path, is_stopped) = (self.path.clone(), Arc::clone(&stop));
+        let (path, stopped) = (self.path.clone(), Arc::clone(&stop));
         let (sender, plan) = channel();
         let thread = std::thread::Builder::new()
-            .spawn(move || work(&path, (most, back), is_stopped, &sender).ok());
+            .spawn(move || work(&path, (most, back), stopped, &sender).ok());
         Ok(thread.ok().map(|thread| Ahead { plan, thread: Some(thread), stop, version }))
     }
 }

@@ -61,8 +61,8 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     }
 
     /// Notes what is known of `key` without a row of its own.
-    pub(super) fn note(&mut self, key: K, value: impl Into<Rc<V>>) {
-        self.rows.insert(key, Row { value: Some(value.into()), is_changed: false });
+    pub(super) fn note(&mut self, key: K, value: V) {
+        self.rows.insert(key, Row { value: Some(Rc::new(value)), is_changed: false });
     }
 
     /// Changes the row of `key` if it is here; it counts as written.

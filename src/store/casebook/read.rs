@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::recent::Tier;
+use super::recent::{BEEN, LAST_BEEN, Tier};
 use super::{Casebook, MOST_BEEN, Neighbour, News};
 use crate::campaign::{
     Been, Campaign, Own, Source, Tried, neighbourhood_of, neighbours_of, tool_of,
@@ -105,9 +105,9 @@ impl Casebook<'_> {
     /// Crowds and groups of bots of which something was seen since, sources by themselves that began
     /// after `recently`, and attackers at one provider that were just seen.
     pub fn active_campaigns(
-        &mut self,
+        &self,
         (since, recently, just): (i64, i64, i64),
-    ) -> Result<Vec<Rc<Campaign>>, StoreError> {
+    ) -> Result<Vec<Campaign>, StoreError> {
         let sql = format!(
             "{CAMPAIGN} INDEXED BY campaign_group WHERE joined IS NULL AND (is_crowd OR sources > 2) \
              AND last >= ?1 AND (is_crowd OR heavy * 2 < sources) UNION \
@@ -117,16 +117,9 @@ impl Casebook<'_> {
         );
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
-            statement
-                .query_map([since, recently, just], |row| campaign(row).map(Rc::new))?
-                .collect()
+            statement.query_map([since, recently, just], campaign)?.collect()
         };
-        let active = read().map_err(|e| self.error(e))?;
-        // These are asked for more than any others.
-        for campaign in active.iter().rev().take(self.room as usize / 2) {
-            self.campaigns.note(campaign.id, Rc::clone(campaign));
-        }
-        Ok(active)
+        read().map_err(|e| self.error(e))
     }
 
     /// Failures of a user from his own networks.
@@ -171,10 +164,10 @@ impl Casebook<'_> {
         (since, until): (i64, i64),
         least: usize,
     ) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM been LEFT JOIN been_again AS again USING (name, account, network) \
-            WHERE network = ? AND max(been.last, ifnull(again.last, 0)) >= ? AND first < ?";
+        let sql =
+            format!("SELECT 1 FROM {BEEN} WHERE network = ? AND {LAST_BEEN} >= ? AND first < ?");
         let look = || -> rusqlite::Result<bool> {
-            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut statement = self.connection.prepare_cached(&sql)?;
             let mut rows = statement.query(params![network.cidr(), since, until])?;
             for _ in 0..least {
                 if rows.next()?.is_none() {
@@ -237,11 +230,12 @@ pub(super) fn read_been(connection: &Connection, name: &Untrusted) -> rusqlite::
     let mut all = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     if all.len() > MOST_BEEN as usize {
         // To sort what few have too many of would cost more than to read it.
-        let sql = "SELECT account, network, first, max(been.last, ifnull(again.last, 0)) AS latest, \
-            country, asn FROM been LEFT JOIN been_again AS again USING (name, account, network) \
-            WHERE name = ? ORDER BY latest DESC LIMIT ?";
+        let sql = format!(
+            "SELECT account, network, first, {LAST_BEEN} AS latest, country, asn FROM {BEEN} \
+             WHERE name = ? ORDER BY latest DESC LIMIT ?"
+        );
         return connection
-            .prepare_cached(sql)?
+            .prepare_cached(&sql)?
             .query_map(params![name, MOST_BEEN], been)?
             .collect();
     }

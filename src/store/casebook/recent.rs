@@ -26,6 +26,10 @@ pub(in crate::store) const AIM_HOLDS: &str = "(aim.recent OR NOT EXISTS (SELECT 
 /// Whether a row of `source` holds.
 pub(in crate::store) const SOURCE_HOLDS: &str = "(source.recent OR NOT EXISTS (SELECT 1 FROM source \
     AS newer WHERE newer.recent = 1 AND newer.address = source.address))";
+/// Where accounts were, and when they were there last.
+pub(in crate::store) const BEEN: &str =
+    "been LEFT JOIN been_again AS again USING (name, account, network)";
+pub(in crate::store) const LAST_BEEN: &str = "max(been.last, ifnull(again.last, 0))";
 
 /// Where a transaction writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
