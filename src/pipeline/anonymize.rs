@@ -297,7 +297,7 @@ impl Anonymizer {
     fn strictly(&mut self, line: &[u8], out: &mut Vec<u8>) {
         let reading = read(line);
         let (line, end) = without_return(line);
-        let rest = match reading {
+        let rest = match &reading {
             Reading::Line(header, _) if header.layout != Layout::Dovecot => {
                 let host = offset(line, header.host);
                 out.extend_from_slice(line.get(..host).unwrap_or_default());
@@ -333,8 +333,27 @@ impl Anonymizer {
                 Some(rest)
             }
         };
-        self.redactor.text_strictly(rest.unwrap_or_default(), out);
+        let rest = rest.unwrap_or_default();
+        let user = user_of(&reading).unwrap_or_default();
+        let at = offset(rest, user);
+        if let Some((before, from_user)) = rest.split_at_checked(at).filter(|_| !user.is_empty()) {
+            self.redactor.text_strictly(before, out);
+            self.redactor.placeholders.mailbox(user, out);
+            self.redactor.text_strictly(from_user.get(user.len()..).unwrap_or_default(), out);
+        } else {
+            self.redactor.text_strictly(rest, out);
+        }
         out.extend_from_slice(end);
+    }
+}
+
+/// Whom a line names.
+fn user_of<'a>(reading: &Reading<'a>) -> Option<&'a [u8]> {
+    match reading {
+        Reading::Line(_, Ok(Message::Refused(attempt) | Message::Accepted(attempt))) => {
+            attempt.user
+        }
+        _ => None,
     }
 }
 
