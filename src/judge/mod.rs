@@ -18,7 +18,7 @@ use jiff::{Timestamp, Zoned};
 use crate::campaign::{Campaign, PATIENCE, Tried};
 use crate::origin::{AutonomousSystem, Country};
 use crate::store::allowed::AllowList;
-use crate::store::casebook::{Ahead, Casebook, News, Room};
+use crate::store::casebook::{Ahead, Casebook, News, Room, ToJudge};
 use crate::store::{Store, StoreError};
 use crate::user_name::Spelling;
 
@@ -70,11 +70,12 @@ pub fn judge(
     while !stop() {
         judge.book.begin()?;
         let mut is_done = false;
-        if let Some(ahead) = ahead.take() {
-            judge.book.take(ahead)?;
-        }
+        let mut known = match ahead.take() {
+            Some(ahead) => judge.book.take(ahead)?,
+            None => None,
+        };
         for _ in 0..CHUNKS {
-            let (tried, news, is_last) = judge.read()?;
+            let (tried, news, is_last) = judge.read(known.take())?;
             failures += tried.len();
             logins += news.len();
             judge.go(tried, news, whence)?;
@@ -183,13 +184,23 @@ impl<'s> Judge<'s> {
         time - self.beginning.unwrap_or(time)
     }
 
-    /// Reads what is to be judged next, and whether that is all.
-    fn read(&mut self) -> Result<(Vec<Tried>, Vec<News>, bool), StoreError> {
-        let mut tried = self.book.tried(self.after, CHUNK)?;
+    /// Reads what is to be judged next, but for what is `known`, and whether that is all.
+    fn read(
+        &mut self,
+        known: Option<ToJudge>,
+    ) -> Result<(Vec<Tried>, Vec<News>, bool), StoreError> {
+        let (tried, news) = known.map_or((None, None), |(tried, news)| (Some(tried), Some(news)));
+        let mut tried = tried.map_or_else(|| self.book.tried(self.after, CHUNK), Ok)?;
         let last = if tried.len() < CHUNK { None } else { tried.last() };
         // What went well later waits for the failures before it, and the other way round.
         let until = last.map_or(i64::MAX, |tried| tried.time);
-        let news = self.book.news(self.after_news, until, CHUNK)?;
+        let news = match news {
+            Some(mut news) => {
+                news.retain(|news| news.first <= until);
+                news
+            }
+            None => self.book.news(self.after_news, until, CHUNK)?,
+        };
         let is_last = last.is_none() && news.len() < CHUNK;
         if let Some(latest) = news.last().filter(|_| news.len() >= CHUNK) {
             let later = tried.iter().position(|tried| tried.time > latest.first);

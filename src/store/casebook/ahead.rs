@@ -1,23 +1,24 @@
-//! What the new failures and logins will ask for, read on two processors before they are judged.
+//! What the new failures and logins will ask for, read by a thread before they are judged.
 //!
 //! In a large store each bot, name and account is in another page, and to find those of an hour takes
-//! longer than to judge them. A thread begins while the CSV is written, which waits for the disk; the one
-//! that judges then takes its share of what is left.
+//! longer than to judge them. The thread begins while the CSV is written, which waits for the disk, with
+//! what is judged first, and stays ahead of the one that judges; what it has not read yet when it is asked
+//! for, that one reads itself.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::Casebook;
 use super::aims::{Active, read_aim, read_aims, since};
 use super::read::{read_been, read_campaign, read_news, read_source, read_tried};
 use super::recent::{BACKLOG, Tier};
+use super::{Casebook, News};
 use crate::campaign::{Aim, Been, Campaign, LIST_ASKED, Source, Tried, source_of};
 use crate::store::{Store, StoreError};
 use crate::untrusted::Untrusted;
@@ -25,37 +26,51 @@ use crate::user_name::name_of;
 
 /// For fewer failures, another connection saves next to nothing.
 const WORTH: i64 = 600;
-/// So many are taken at a time.
+/// So many are read and handed over at a time.
 const SHARE: usize = 16;
 /// So many aims are read at most: a name that everybody tries has thousands.
 const MOST_AIMS: usize = 20_000;
 
 /// What is being read.
 pub struct Ahead {
-    plan: Receiver<Arc<Plan>>,
-    thread: Option<JoinHandle<Option<Found>>>,
-    stop: Arc<AtomicBool>,
+    read: Receiver<Read>,
+    thread: Option<JoinHandle<()>>,
+    progress: Arc<Progress>,
     /// SQLite's `data_version` of the connection that judges: what others commit changes it.
     version: i64,
+    /// Two campaigns became one since: what was read of aims does not hold.
+    has_merged: bool,
 }
 
-/// What is to be read.
-struct Plan {
-    wanted: Vec<Wanted>,
-    /// The first that nobody has taken.
-    next: AtomicUsize,
-    /// The names of which somebody reads the logins, and those of which somebody reads all aims.
-    been: Mutex<BTreeSet<Untrusted>>,
-    aims: Mutex<BTreeSet<Untrusted>>,
-    /// How many aims were read.
-    aims_read: AtomicUsize,
+/// Failures and logins that nobody has judged yet, in the order of their times.
+pub type ToJudge = (Vec<Tried>, Vec<News>);
+
+/// What the one that judges tells the thread.
+#[derive(Default)]
+struct Progress {
+    /// How many failures and logins were judged.
+    judged: AtomicUsize,
+    is_over: AtomicBool,
+}
+
+/// What the thread tells.
+enum Read {
+    /// At first: what is to be judged, and what of campaigns matters for it.
+    New(Box<New>),
+    /// Then what it found.
+    Found(Found),
+}
+
+struct New {
+    tried: Vec<Tried>,
+    news: Vec<News>,
     horizon: i64,
     active: Active,
-    stop: Arc<AtomicBool>,
 }
 
+/// What will be asked.
 enum Wanted {
-    /// What is asked about a failure, the first of its source.
+    /// About a failure, the first of its source.
     Failure(Tried),
     /// Where the accounts of a name logged in.
     Been(Untrusted),
@@ -83,50 +98,73 @@ impl Store {
         if !(WORTH..BACKLOG).contains(&waiting) {
             return Ok(None);
         }
-        let stop = Arc::new(AtomicBool::new(false));
-        let (path, stopped) = (self.path.clone(), Arc::clone(&stop));
-        let (sender, plan) = channel();
-        let thread = std::thread::Builder::new()
-            .spawn(move || work(&path, (most, back), stopped, &sender).ok());
-        Ok(thread.ok().map(|thread| Ahead { plan, thread: Some(thread), stop, version }))
+        let (path, progress) = (self.path.clone(), Arc::<Progress>::default());
+        let (sender, read) = channel();
+        let told = Arc::clone(&progress);
+        let thread = std::thread::Builder::new().spawn(move || {
+            // What it could not read is read when it is asked for.
+            drop(work(&path, (most, back), &told, &sender));
+        });
+        let thread = thread.ok().map(Some);
+        Ok(thread.map(|thread| Ahead { read, thread, progress, version, has_merged: false }))
     }
 }
 
 impl Casebook<'_> {
-    /// Reads the rest, and takes all; only at the start of the first transaction.
-    pub fn take(&mut self, mut ahead: Ahead) -> Result<(), StoreError> {
+    /// Takes what is read ahead, now and when it comes; only at the start of the first transaction. Gives
+    /// what is to be judged.
+    pub fn take(&mut self, ahead: Ahead) -> Result<Option<ToJudge>, StoreError> {
         let version =
             self.connection.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
         if version.map_err(|e| self.error(e))? != ahead.version {
-            return Ok(());
+            return Ok(None);
         }
-        // What the thread could not read is read when it is asked for.
-        let Ok(plan) = ahead.plan.recv() else { return Ok(()) };
-        let here = plan.read(self.connection, self.tier).map_err(|e| self.error(e))?;
-        let there = ahead.thread.take().and_then(|thread| thread.join().ok()).flatten();
-        (self.horizon, self.active) = (plan.horizon, plan.active);
-        for found in [Some(here), there].into_iter().flatten() {
-            for (address, source) in found.sources {
-                self.sources.read(address, source);
-            }
-            for (name, been) in found.been {
-                self.been.read(name, Some(been));
-            }
-            for (name, aims) in found.aims {
-                self.aims.read(name, aims);
-            }
-            for (name, aim) in found.aim {
-                self.aims.read_one(name, aim);
-            }
+        let Ok(Read::New(new)) = ahead.read.recv() else { return Ok(None) };
+        (self.horizon, self.active) = (new.horizon, new.active);
+        self.ahead = Some(ahead);
+        Ok(Some((new.tried, new.news)))
+    }
+
+    /// Takes what was read meanwhile; between two failures or logins.
+    pub(super) fn take_more(&mut self) {
+        let Some(ahead) = &self.ahead else { return };
+        ahead.progress.judged.fetch_add(1, Ordering::Relaxed);
+        while let Some(Ok(Read::Found(found))) = self.ahead.as_ref().map(|it| it.read.try_recv()) {
+            self.note_found(found);
         }
-        Ok(())
+    }
+
+    /// What is read of aims from now on does not hold: rows of two campaigns were put together.
+    pub(super) fn take_no_aims(&mut self) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.has_merged = true;
+        }
+    }
+
+    /// Notes what was read of rows of which nothing is known: of others, what is known holds.
+    fn note_found(&mut self, found: Found) {
+        for (address, source) in found.sources {
+            self.sources.read(address, source);
+        }
+        for (name, been) in found.been {
+            self.been.read(name, Some(been));
+        }
+        if self.ahead.as_ref().is_some_and(|ahead| ahead.has_merged) {
+            return;
+        }
+        for (name, aims) in found.aims {
+            self.aims.read(name, aims);
+        }
+        for (name, aim) in found.aim {
+            self.aims.read_one(name, aim);
+        }
     }
 }
 
 impl Drop for Ahead {
     /// Who closes a store last puts all in its file, and that is not to be this one.
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.progress.is_over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }
@@ -137,89 +175,100 @@ impl Drop for Ahead {
 fn work(
     path: &Path,
     (most, back): (usize, i64),
-    stop: Arc<AtomicBool>,
-    plans: &Sender<Arc<Plan>>,
-) -> rusqlite::Result<Found> {
+    progress: &Progress,
+    sender: &Sender<Read>,
+) -> rusqlite::Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     // One state of the store, whatever is committed meanwhile.
     let connection = connection.unchecked_transaction()?;
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let after = number("SELECT last_failure FROM judgement")?;
-    let mut tried = read_tried(&connection, after, most)?;
+    let tried = read_tried(&connection, after, most)?;
     let news = read_news(&connection, (i64::MIN, 0), i64::MAX, most)?;
-    let Some(first) = tried.first() else { return Ok(Found::default()) };
+    let Some(first) = tried.first() else { return Ok(()) };
     let horizon = first.time - back;
     let next_id = number("SELECT coalesce(max(id), 0) + 1 FROM campaign")?;
     let active = Active::read(&connection, horizon, next_id)?;
-    // In the order of the tables' keys: what is near one another is read in turn.
-    tried.sort_by_key(|it| source_of(it.address));
-    tried.dedup_by_key(|it| source_of(it.address));
-    let names: BTreeSet<_> = news.iter().map(|news| name_of(news.account.as_bytes())).collect();
-    let failures = tried.into_iter().map(Wanted::Failure);
-    let wanted = failures.chain(names.into_iter().map(Wanted::Been)).collect();
-    let plan = Arc::new(Plan {
-        wanted,
-        next: AtomicUsize::new(0),
-        been: Mutex::default(),
-        aims: Mutex::default(),
-        aims_read: AtomicUsize::new(0),
+    let wanted = wanted(&tried, &news);
+    if sender.send(Read::New(Box::new(New { tried, news, horizon, active }))).is_err() {
+        return Ok(());
+    }
+    let mut reader = Reader {
+        connection: &connection,
         horizon,
         active,
-        stop,
-    });
-    // Nobody waits for it if the run is over.
-    drop(plans.send(Arc::clone(&plan)));
-    plan.read(&connection, Tier::Recent)
-}
-
-impl Plan {
-    /// Reads until all is taken.
-    fn read(&self, connection: &Connection, tier: Tier) -> rusqlite::Result<Found> {
+        been: HashSet::new(),
+        aims: HashSet::new(),
+        aims_read: 0,
+    };
+    for share in wanted.chunks(SHARE) {
         let mut found = Found::default();
-        while !self.stop.load(Ordering::Relaxed) {
-            let start = self.next.fetch_add(SHARE, Ordering::Relaxed);
-            let end = self.wanted.len().min(start + SHARE);
-            let Some(share) = self.wanted.get(start..end) else { break };
-            for wanted in share {
-                match wanted {
-                    Wanted::Failure(tried) => {
-                        self.read_about(tried, (connection, tier), &mut found)?;
-                    }
-                    Wanted::Been(name) => self.read_been(name, connection, &mut found)?,
-                }
+        for (place, wanted) in share {
+            if progress.is_over.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            // That one has come to, and reads it itself.
+            if *place <= progress.judged.load(Ordering::Relaxed) {
+                continue;
+            }
+            match wanted {
+                Wanted::Failure(tried) => reader.read_about(tried, &mut found)?,
+                Wanted::Been(name) => reader.read_been(name, &mut found)?,
             }
         }
-        Ok(found)
+        if sender.send(Read::Found(found)).is_err() {
+            return Ok(());
+        }
     }
+    Ok(())
+}
 
-    fn read_about(
-        &self,
-        tried: &Tried,
-        (connection, tier): (&Connection, Tier),
-        found: &mut Found,
-    ) -> rusqlite::Result<()> {
+/// What will be asked, in the order of judging, each with its place in that.
+fn wanted(tried: &[Tried], news: &[News]) -> Vec<(usize, Wanted)> {
+    let failures = tried.iter().map(|tried| (tried.time, Wanted::Failure(tried.clone())));
+    let name = |news: &News| name_of(news.account.as_bytes());
+    let logins = news.iter().map(|news| (news.first, Wanted::Been(name(news))));
+    let mut all: Vec<_> = failures.chain(logins).collect();
+    all.sort_by_key(|(time, _)| *time);
+    let mut sources = HashSet::new();
+    let mut is_first = |wanted: &Wanted| match wanted {
+        Wanted::Failure(tried) => sources.insert(source_of(tried.address)),
+        Wanted::Been(_) => true,
+    };
+    let all = all.into_iter().enumerate().map(|(place, (_, wanted))| (place, wanted));
+    all.filter(|(_, wanted)| is_first(wanted)).collect()
+}
+
+/// Reads each thing once.
+struct Reader<'c> {
+    connection: &'c Connection,
+    horizon: i64,
+    active: Active,
+    /// The names of which the logins were read, and those of which all aims were.
+    been: HashSet<Untrusted>,
+    aims: HashSet<Untrusted>,
+    /// How many aims were read.
+    aims_read: usize,
+}
+
+impl Reader<'_> {
+    fn read_about(&mut self, tried: &Tried, found: &mut Found) -> rusqlite::Result<()> {
         let (name, address) = (&tried.name, source_of(tried.address));
-        let source = read_source(connection, tier, address)?;
+        let source = read_source(self.connection, Tier::Recent, address)?;
         if source.as_ref().is_none_or(|source| !source.is_nobodys()) {
-            self.read_been(name, connection, found)?;
+            self.read_been(name, found)?;
         }
         if let Some(source) = &source {
-            let aim = read_aim(connection, tier, (name, source.campaign))?;
+            let aim = read_aim(self.connection, Tier::Recent, (name, source.campaign))?;
             found.aim.extend(aim.map(|aim| (name.clone(), aim)));
             // Only who does more than others of its campaign is compared.
             let is_heavy = |campaign: &Campaign| !campaign.is_light() && !campaign.is_crowd;
             if source.completes_list(name)
-                && read_campaign(connection, source.campaign)?.is_some_and(|it| is_heavy(&it))
+                && read_campaign(self.connection, source.campaign)?.is_some_and(|it| is_heavy(&it))
             {
-                let counts = (since(self.horizon), &self.active);
                 for name in source.names.iter().take(LIST_ASKED) {
-                    let is_room = self.aims_read.load(Ordering::Relaxed) < MOST_AIMS;
-                    if is_room && is_first(&self.aims, name) {
-                        let aims = read_aims(connection, name, counts, tier)?;
-                        self.aims_read.fetch_add(aims.len(), Ordering::Relaxed);
-                        found.aims.push((name.clone(), aims));
-                    }
+                    self.read_aims(name, found)?;
                 }
             }
         }
@@ -227,20 +276,20 @@ impl Plan {
         Ok(())
     }
 
-    fn read_been(
-        &self,
-        name: &Untrusted,
-        connection: &Connection,
-        found: &mut Found,
-    ) -> rusqlite::Result<()> {
-        if is_first(&self.been, name) {
-            found.been.push((name.clone(), read_been(connection, name)?));
+    fn read_aims(&mut self, name: &Untrusted, found: &mut Found) -> rusqlite::Result<()> {
+        if self.aims_read < MOST_AIMS && self.aims.insert(name.clone()) {
+            let counts = (since(self.horizon), &self.active);
+            let aims = read_aims(self.connection, name, counts, Tier::Recent)?;
+            self.aims_read += aims.len();
+            found.aims.push((name.clone(), aims));
         }
         Ok(())
     }
-}
 
-/// Whether nobody took a name before.
-fn is_first(names: &Mutex<BTreeSet<Untrusted>>, name: &Untrusted) -> bool {
-    names.lock().is_ok_and(|mut names| !names.contains(name) && names.insert(name.clone()))
+    fn read_been(&mut self, name: &Untrusted, found: &mut Found) -> rusqlite::Result<()> {
+        if self.been.insert(name.clone()) {
+            found.been.push((name.clone(), read_been(self.connection, name)?));
+        }
+        Ok(())
+    }
 }

@@ -109,6 +109,9 @@ impl Aims {
     /// Notes all that was read of a name; gives it with what was noted before, which holds.
     pub(super) fn read(&mut self, name: Untrusted, aims: Vec<Aim>) -> Rc<Vec<Aim>> {
         let known = self.names.entry(name).or_default();
+        if known.is_whole {
+            return Rc::clone(&known.aims);
+        }
         let mut aims = aims;
         for noted in known.aims.iter() {
             put(&mut aims, noted.clone());
@@ -164,6 +167,7 @@ impl Casebook<'_> {
         self.horizon = horizon;
         let flushed = self.flush();
         if is_back {
+            self.ahead = None;
             // What was left out as too old may count again.
             self.aims.clear();
         }

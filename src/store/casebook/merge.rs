@@ -95,6 +95,7 @@ impl Casebook<'_> {
     }
 
     fn move_rows(&mut self, old: &mut Campaign, new: &Campaign) -> rusqlite::Result<()> {
+        self.take_no_aims();
         let mut names =
             self.connection.prepare_cached(&format!("SELECT name FROM {AIMS_OF} = ?"))?;
         for name in names.query_map([new.id], |row| some_text(row, 0))? {

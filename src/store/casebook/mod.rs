@@ -25,7 +25,7 @@ use crate::event::Network;
 use crate::origin::Country;
 use crate::untrusted::Untrusted;
 
-pub use ahead::Ahead;
+pub use ahead::{Ahead, ToJudge};
 use aims::{Active, Aims};
 use cache::Cache;
 use recent::Tier;
@@ -100,6 +100,8 @@ pub struct Casebook<'s> {
     horizon: i64,
     active: Active,
     room: Room,
+    /// What comes of what is read ahead.
+    ahead: Option<Ahead>,
 }
 
 impl Store {
@@ -134,6 +136,7 @@ impl Store {
             been: Cache::default(),
             days: HashMap::default(),
             places: HashMap::default(),
+            ahead: None,
         })
     }
 
@@ -160,6 +163,7 @@ impl Casebook<'_> {
         (last_failure, last_news): (i64, (i64, i64)),
         beginning: Option<i64>,
     ) -> Result<(), StoreError> {
+        self.ahead = None;
         let done = self.flush().and_then(|()| {
             let sql = "UPDATE judgement SET last_failure = ?, beginning = ?";
             self.connection.execute(sql, (last_failure, beginning))?;
@@ -200,8 +204,9 @@ impl Casebook<'_> {
         self.next_number - 1
     }
 
-    /// Keeps memory within bounds; call it between two failures.
+    /// Takes what was read ahead, and keeps memory within bounds; call it between two failures.
     pub fn breathe(&mut self) -> Result<(), StoreError> {
+        self.take_more();
         let added = self.days.len() + self.places.len();
         let all = [
             self.sources.len(),
@@ -217,6 +222,8 @@ impl Casebook<'_> {
             return Ok(());
         }
         self.flush().map_err(|e| self.error(e))?;
+        // What is forgotten here must not come back as it was.
+        self.ahead = None;
         // What is asked for most is kept, if others have grown.
         let [sources, neighbours, aims, own, been, campaigns, _] = all.map(|kept| kept >= most);
         if sources {
