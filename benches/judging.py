@@ -53,6 +53,10 @@ def fill(store):
     for table in ["source", "aim", "login"]:
         base.execute(f"REPLACE INTO {table} SELECT {columns(base, table, {'recent': '0'})} FROM {table} WHERE recent = 1")
         base.execute(f"DELETE FROM {table} WHERE recent = 1")
+    base.execute("REPLACE INTO campaign SELECT * FROM campaign_again")
+    base.execute("INSERT INTO place SELECT * FROM place_again WHERE true ON CONFLICT DO UPDATE SET sources = sources + excluded.sources")
+    for table in ["campaign_again", "place_again", "been_again"]:
+        base.execute(f"DELETE FROM {table}")
     last, origins = (base.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in ("failure", "origin"))
     campaigns, findings = (base.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in ("campaign", "finding"))
     numbers = base.execute("SELECT max(number) FROM campaign").fetchone()[0]
@@ -99,6 +103,12 @@ def fill(store):
     recent = [base.execute(f"UPDATE {table} SET recent = 1 WHERE last > ?", [since]).rowcount for table in ["source", "aim", "login"]]
     base.execute("UPDATE judgement SET recent = ?", [recent[0] + recent[2]])
     base.execute("INSERT INTO been_again SELECT name, account, network, last FROM been WHERE last > ?", [since])
+    base.execute("INSERT INTO campaign_again SELECT * FROM campaign WHERE last > ?", [since])
+    # Of these, only that such rows are there counts; what they add is in their places.
+    base.execute("INSERT OR IGNORE INTO place_again SELECT place.campaign, place.country, place.asn, place.aso, 0 FROM failure "
+                 "JOIN origin ON origin.id = origin JOIN source ON recent = 1 AND source.address = failure.address "
+                 "CROSS JOIN place ON place.campaign = source.campaign AND place.country = ifnull(origin.country, '') "
+                 "AND place.asn = ifnull(origin.asn, 0) WHERE time > ?", [since])
     base.execute("COMMIT")
     # As the program keeps it.
     base.execute("PRAGMA journal_mode = WAL")

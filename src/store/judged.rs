@@ -87,7 +87,7 @@ impl Store {
     /// Campaigns that are worth showing and whose last failure is not before `since`, the largest first.
     pub fn campaigns(&self, since: i64) -> Result<Vec<Campaign>, StoreError> {
         let sql = format!(
-            "{CAMPAIGN} WHERE joined IS NULL AND number IS NOT NULL AND last >= ? \
+            "{CAMPAIGN} FROM campaigns WHERE joined IS NULL AND number IS NOT NULL AND last >= ? \
              ORDER BY failures DESC, number"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
@@ -98,7 +98,7 @@ impl Store {
 
     /// The campaign that people call `number`, or the one that it turned out to be part of.
     pub fn campaign(&self, number: i64) -> Result<Option<Campaign>, StoreError> {
-        let sql = format!("{CAMPAIGN} WHERE number = ?");
+        let sql = format!("{CAMPAIGN} FROM campaigns WHERE number = ?");
         let read = || -> rusqlite::Result<Option<Campaign>> {
             let mut found = self.connection.query_row(&sql, [number], campaign).optional()?;
             while let Some(id) = found.as_ref().and_then(|campaign| campaign.joined) {
@@ -134,8 +134,8 @@ impl Store {
 
     /// The networks that a campaign comes from, the most sources first.
     pub fn places_of(&self, id: i64) -> Result<Vec<Place>, StoreError> {
-        let sql = "SELECT country, asn, aso, sources FROM place WHERE campaign = ? AND sources > 0 \
-            ORDER BY sources DESC, country, asn";
+        let sql = "SELECT country, asn, max(aso), sum(sources) AS n FROM places WHERE campaign = ? \
+            GROUP BY country, asn HAVING n > 0 ORDER BY n DESC, country, asn";
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare(sql)?;
             let rows = statement.query_map([id], |row| {
@@ -166,7 +166,7 @@ impl Store {
         let sql = format!(
             "SELECT name, sum(aim.failures) AS n, sum(aim.sources), max(aim.last), \
              EXISTS (SELECT 1 FROM login WHERE login.recent IN (0, 1) AND login.name = aim.name) \
-             FROM aim JOIN campaign ON campaign.id = campaign WHERE campaign.last >= ? \
+             FROM aim JOIN campaigns ON campaigns.id = campaign WHERE campaigns.last >= ? \
              AND joined IS NULL AND aim.last >= ? AND name <> x'00' AND {AIM_HOLDS} \
              GROUP BY name ORDER BY n DESC, name LIMIT ?"
         );
@@ -241,7 +241,9 @@ impl Store {
 }
 
 pub(super) fn campaign_of(connection: &Connection, id: i64) -> rusqlite::Result<Option<Campaign>> {
-    connection.query_row(&format!("{CAMPAIGN} WHERE id = ?"), [id], campaign).optional()
+    connection
+        .query_row(&format!("{CAMPAIGN} FROM campaigns WHERE id = ?"), [id], campaign)
+        .optional()
 }
 
 fn attacks(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<Attack>> {

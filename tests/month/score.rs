@@ -163,7 +163,7 @@ pub(crate) fn judge(seed: u64, accounts: usize, runs: usize) -> Score {
 fn judged(store: &Connection) -> Vec<Option<(i64, bool)>> {
     let mut of_source = HashMap::new();
     let mut campaigns = BTreeMap::new();
-    let mut statement = store.prepare("SELECT id, joined, number FROM campaign").unwrap();
+    let mut statement = store.prepare("SELECT id, joined, number FROM campaigns").unwrap();
     let rows =
         statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))).unwrap();
     for row in rows {

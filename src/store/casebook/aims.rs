@@ -54,17 +54,20 @@ impl Active {
         next_id: i64,
     ) -> rusqlite::Result<Self> {
         let since = since(horizon);
-        let sql = format!(
-            "SELECT id FROM campaign INDEXED BY campaign_last WHERE joined IS NULL AND last >= ? \
-             ORDER BY id LIMIT {OLD} + 1"
-        );
-        let mut statement = connection.prepare_cached(&sql)?;
-        let mut ids = statement.query_map([since], |row| row.get(0))?;
-        let mut old = [0; OLD];
-        for place in &mut old {
-            *place = ids.next().transpose()?.unwrap_or_default();
+        let mut ids = BTreeSet::new();
+        // Of one that is part of another by now, an old row may count here: that does no harm.
+        for table in ["campaign INDEXED BY campaign_last", "campaign_again"] {
+            let sql = format!(
+                "SELECT id FROM {table} WHERE joined IS NULL AND last >= ? ORDER BY id LIMIT {OLD} + 1"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            for id in statement.query_map([since], |row| row.get(0))? {
+                ids.insert(id?);
+            }
         }
-        let recent = ids.next().transpose()?.unwrap_or(next_id);
+        let mut ids = ids.into_iter();
+        let old = std::array::from_fn(|_| ids.next().unwrap_or_default());
+        let recent = ids.next().unwrap_or(next_id);
         Ok(Self { since: Some(since), old, recent })
     }
 }

@@ -96,12 +96,10 @@ impl Casebook<'_> {
         (country, number): (&Country, u32),
     ) -> Result<u64, StoreError> {
         self.flush_places().map_err(|e| self.error(e))?;
-        let sql = "SELECT sources FROM place WHERE campaign = ? AND country = ? AND asn = ?";
+        let sql = "SELECT sum(sources) FROM places WHERE campaign = ? AND country = ? AND asn = ?";
         let find = || {
             let mut statement = self.connection.prepare_cached(sql)?;
-            statement
-                .query_row(params![campaign, country.code(), number], |row| row.get(0))
-                .optional()
+            statement.query_row(params![campaign, country.code(), number], |row| row.get(0))
         };
         let sources: Option<i64> = find().map_err(|e| self.error(e))?;
         Ok(sources.map_or(0, i64::unsigned_abs))

@@ -47,7 +47,7 @@ impl Casebook<'_> {
         self.flush().map_err(|e| self.error(e))?;
         let sql = format!(
             "SELECT address FROM source INDEXED BY source_campaign WHERE recent IN (0, 1) \
-             AND campaign IN (SELECT ?1 UNION ALL SELECT id FROM campaign WHERE joined = ?1) \
+             AND campaign IN (SELECT ?1 UNION ALL SELECT id FROM campaigns WHERE joined = ?1) \
              AND {SOURCE_HOLDS} ORDER BY address"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
@@ -67,9 +67,9 @@ impl Casebook<'_> {
                 ORDER BY name LIMIT 50), \
             near AS (SELECT DISTINCT campaign FROM aim WHERE recent IN (0, 1) \
                 AND name IN (SELECT name FROM list) AND campaign <> ?1 AND last >= ?2) \
-            SELECT id FROM campaign WHERE id IN (SELECT campaign FROM near) AND number IS NULL \
+            SELECT id FROM campaigns WHERE id IN (SELECT campaign FROM near) AND number IS NULL \
             AND joined IS NULL AND heavy = 0 AND is_crowd = 0 AND sources > 0 AND NOT EXISTS \
-            (SELECT 1 FROM {AIMS_OF} = campaign.id AND name NOT IN (SELECT name FROM list)) ORDER BY id"
+            (SELECT 1 FROM {AIMS_OF} = campaigns.id AND name NOT IN (SELECT name FROM list)) ORDER BY id"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
@@ -113,10 +113,14 @@ impl Casebook<'_> {
         );
         let values = params![old.id, new.id, self.tier as i64];
         self.connection.prepare_cached(&sql)?.execute(values)?;
-        let sql = "INSERT INTO place SELECT ?1, country, asn, aso, sources FROM place \
-            WHERE campaign = ?2 ON CONFLICT DO UPDATE SET sources = sources + excluded.sources";
-        self.connection.prepare_cached(sql)?.execute([old.id, new.id])?;
-        for rows in [AIMS_OF, "place WHERE campaign"] {
+        let sql = format!(
+            "INSERT INTO {} SELECT ?1, country, asn, max(aso), sum(sources) FROM places \
+             WHERE campaign = ?2 GROUP BY country, asn \
+             ON CONFLICT DO UPDATE SET sources = sources + excluded.sources",
+            self.tier.places()
+        );
+        self.connection.prepare_cached(&sql)?.execute([old.id, new.id])?;
+        for rows in [AIMS_OF, "place WHERE campaign", "place_again WHERE campaign"] {
             let sql = format!("DELETE FROM {rows} = ?");
             self.connection.prepare_cached(&sql)?.execute([new.id])?;
         }

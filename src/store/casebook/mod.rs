@@ -113,11 +113,7 @@ impl Store {
             let set = connection.pragma_update(None, "cache_size", -12_000);
             set.map_err(|e| self.error("prepare", e))?;
         }
-        let next = |column: &str| {
-            let sql = format!("SELECT coalesce(max({column}), 0) + 1 FROM campaign");
-            let next = connection.query_row(&sql, [], |row| row.get::<_, i64>(0));
-            next.map_err(|e| self.error("read", e))
-        };
+        let next = |column: &str| next(connection, column).map_err(|e| self.error("read", e));
         Ok(Casebook {
             next_id: next("id")?,
             next_number: next("number")?,
@@ -188,7 +184,8 @@ impl Casebook<'_> {
 
     /// The time of the last failure of any campaign.
     pub fn latest_campaign(&self) -> Result<i64, StoreError> {
-        let sql = "SELECT coalesce(max(last), 0) FROM campaign WHERE joined IS NULL";
+        let sql = "SELECT max((SELECT coalesce(max(last), 0) FROM campaign WHERE joined IS NULL), \
+            (SELECT coalesce(max(last), 0) FROM campaign_again WHERE joined IS NULL))";
         self.connection.query_row(sql, [], |row| row.get(0)).map_err(|e| self.error(e))
     }
 
@@ -250,4 +247,13 @@ impl Casebook<'_> {
     fn error(&self, source: rusqlite::Error) -> StoreError {
         StoreError::Database { action: "write", path: self.path.to_owned(), source }
     }
+}
+
+/// What comes after the highest that a campaign has in a column.
+fn next(connection: &Connection, column: &str) -> rusqlite::Result<i64> {
+    let sql = format!(
+        "SELECT max((SELECT coalesce(max({column}), 0) FROM campaign), \
+         (SELECT coalesce(max({column}), 0) FROM campaign_again)) + 1"
+    );
+    connection.query_row(&sql, [], |row| row.get(0))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::recent::{BEEN, LAST_BEEN, Tier};
+use super::recent::{BEEN, CAMPAIGN_HOLDS, LAST_BEEN, Tier};
 use super::{Casebook, MOST_BEEN, Neighbour, News};
 use crate::campaign::{
     Been, Campaign, Own, Source, Tried, neighbourhood_of, neighbours_of, tool_of,
@@ -23,7 +23,7 @@ use crate::user_name::{Spelling, UNKNOWN, name_of};
 
 /// The columns of campaigns.
 pub(in crate::store) const CAMPAIGN: &str = "SELECT id, number, joined, tool, first, last, \
-    failures, sources, heavy, names, is_crowd, gap, regular, gaps, asn, full, bare FROM campaign";
+    failures, sources, heavy, names, is_crowd, gap, regular, gaps, asn, full, bare";
 /// The columns of failures of own users.
 pub(in crate::store) const OWN: &str =
     "SELECT user, network, tool, first, last, failures, gap, regular, gaps, asn FROM own";
@@ -108,12 +108,17 @@ impl Casebook<'_> {
         &self,
         (since, recently, just): (i64, i64, i64),
     ) -> Result<Vec<Campaign>, StoreError> {
+        let group = "(joined IS NULL AND (is_crowd OR sources > 2) AND last >= ?1 \
+            AND (is_crowd OR heavy * 2 < sources))";
+        let other = "(joined IS NULL AND last >= min(?2, ?3) \
+            AND ((sources = 1 AND heavy = 0 AND first >= ?2) \
+            OR (heavy > 0 AND names >= 4 AND asn > 0 AND last >= ?3)))";
         let sql = format!(
-            "{CAMPAIGN} INDEXED BY campaign_group WHERE joined IS NULL AND (is_crowd OR sources > 2) \
-             AND last >= ?1 AND (is_crowd OR heavy * 2 < sources) UNION \
-             {CAMPAIGN} INDEXED BY campaign_last WHERE joined IS NULL AND last >= min(?2, ?3) \
-             AND ((sources = 1 AND heavy = 0 AND first >= ?2) \
-             OR (heavy > 0 AND names >= 4 AND asn > 0 AND last >= ?3)) ORDER BY id"
+            "{CAMPAIGN} FROM campaign_again WHERE {group} OR {other} UNION \
+             {CAMPAIGN} FROM campaign INDEXED BY campaign_group WHERE {group} \
+             AND {CAMPAIGN_HOLDS} UNION \
+             {CAMPAIGN} FROM campaign INDEXED BY campaign_last WHERE {other} \
+             AND {CAMPAIGN_HOLDS} ORDER BY id"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
@@ -208,7 +213,7 @@ pub(super) fn read_campaign(
     connection: &Connection,
     id: i64,
 ) -> rusqlite::Result<Option<Campaign>> {
-    let sql = format!("{CAMPAIGN} WHERE id = ?");
+    let sql = format!("{CAMPAIGN} FROM campaigns WHERE id = ?");
     connection.prepare_cached(&sql)?.query_row([id], campaign).optional()
 }
 

@@ -4,7 +4,8 @@
 //! those that were changed of late come first in the keys of `source`, `aim` and `login` (`recent`), where
 //! they are near one another, and now and then all are put in their places at once. Until then an address
 //! or a name may have two rows: of `source` and `aim` the recent one holds, those of `login` add up. Of
-//! `been` one column changes, which stands apart in `been_again`.
+//! `been` one column changes, which stands apart in `been_again`. Rows of `campaign_again` hold instead of
+//! those of `campaign`, and rows of `place_again` add to those of `place`.
 
 use rusqlite::Connection;
 
@@ -26,6 +27,9 @@ pub(in crate::store) const AIM_HOLDS: &str = "(aim.recent OR NOT EXISTS (SELECT 
 /// Whether a row of `source` holds.
 pub(in crate::store) const SOURCE_HOLDS: &str = "(source.recent OR NOT EXISTS (SELECT 1 FROM source \
     AS newer WHERE newer.recent = 1 AND newer.address = source.address))";
+/// Whether a row of `campaign` holds; the view `campaigns` has those that do.
+pub(in crate::store) const CAMPAIGN_HOLDS: &str =
+    "NOT EXISTS (SELECT 1 FROM campaign_again AS newer WHERE newer.id = campaign.id)";
 /// Where accounts were, and when they were there last.
 pub(in crate::store) const BEEN: &str =
     "been LEFT JOIN been_again AS again USING (name, account, network)";
@@ -47,6 +51,16 @@ impl Tier {
             Self::Sorted => &[Self::Sorted],
             Self::Recent => &[Self::Recent, Self::Sorted],
         }
+    }
+
+    /// The table for campaigns that changed.
+    pub(super) fn campaigns(self) -> &'static str {
+        if self == Self::Recent { "campaign_again" } else { "campaign" }
+    }
+
+    /// The table for sources that campaigns have where.
+    pub(super) fn places(self) -> &'static str {
+        if self == Self::Recent { "place_again" } else { "place" }
     }
 
     /// The row that holds: the first that `look` finds, which gets the value of `recent`.
@@ -101,6 +115,11 @@ pub(in crate::store) fn put_in_place(connection: &Connection) -> rusqlite::Resul
          REPLACE INTO been SELECT name, account, network, first, max(been.last, again.last), country, \
              asn, aso FROM been_again AS again CROSS JOIN been USING (name, account, network);
          DELETE FROM been_again;
+         REPLACE INTO campaign SELECT * FROM campaign_again ORDER BY id;
+         DELETE FROM campaign_again;
+         INSERT INTO place SELECT * FROM place_again WHERE true ORDER BY campaign, country, asn \
+             ON CONFLICT DO UPDATE SET sources = sources + excluded.sources;
+         DELETE FROM place_again;
          UPDATE judgement SET recent = 0;",
     )
 }

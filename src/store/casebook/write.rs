@@ -220,9 +220,11 @@ impl Casebook<'_> {
             heavy = ?9, names = ?10, is_crowd = ?11, gap = ?12, regular = ?13, gaps = ?14, asn = ?15, \
             full = ?16, bare = ?17 WHERE id = ?1 AND number IS ?2 AND joined IS ?3";
         let mut update = connection.prepare_cached(sql)?;
-        let sql =
-            "REPLACE INTO campaign VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        let mut put = connection.prepare_cached(sql)?;
+        let sql = format!(
+            "REPLACE INTO {} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            self.tier.campaigns()
+        );
+        let mut put = connection.prepare_cached(&sql)?;
         for (id, it) in campaigns {
             let values = params![
                 id,
@@ -243,7 +245,7 @@ impl Casebook<'_> {
                 it.spelling.full.cast_signed(),
                 it.spelling.bare.cast_signed(),
             ];
-            if update.execute(values)? == 0 {
+            if self.tier == Tier::Recent || update.execute(values)? == 0 {
                 put.execute(values)?;
             }
         }
@@ -304,9 +306,12 @@ impl Casebook<'_> {
     pub(super) fn flush_places(&mut self) -> rusqlite::Result<()> {
         let mut places: Vec<_> = self.places.drain().collect();
         places.sort_unstable_by_key(|(key, _)| *key);
-        let sql = "INSERT INTO place VALUES (?, ?, ?, ?, ?) \
-            ON CONFLICT DO UPDATE SET sources = sources + excluded.sources";
-        let mut put = self.connection.prepare_cached(sql)?;
+        let sql = format!(
+            "INSERT INTO {} VALUES (?, ?, ?, ?, ?) \
+             ON CONFLICT DO UPDATE SET sources = sources + excluded.sources",
+            self.tier.places()
+        );
+        let mut put = self.connection.prepare_cached(&sql)?;
         for ((campaign, country, number), (organisation, sources)) in places {
             let country = country.as_ref().map_or("", Country::code);
             put.execute(params![campaign, country, number, organisation, sources])?;
