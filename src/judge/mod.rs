@@ -225,6 +225,7 @@ impl<'s> Judge<'s> {
         for tried in tried {
             while let Some(news) = news.next_if(|news| news.first < tried.time) {
                 self.login(&news, whence)?;
+                self.book.breathe()?;
             }
             self.failure(&tried)?;
             self.book.breathe()?;

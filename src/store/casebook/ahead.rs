@@ -42,7 +42,7 @@ pub struct Ahead {
     has_merged: bool,
 }
 
-/// Failures and logins that nobody has judged yet, in the order of their times.
+/// Failures and logins that nobody has judged yet.
 pub type ToJudge = (Vec<Tried>, Vec<News>);
 
 /// What the one that judges tells the thread.
@@ -125,7 +125,7 @@ impl Casebook<'_> {
         Ok(Some((new.tried, new.news)))
     }
 
-    /// Takes what was read meanwhile; between two failures or logins.
+    /// Takes what was read meanwhile; after each failure and login.
     pub(super) fn take_more(&mut self) {
         let Some(ahead) = &self.ahead else { return };
         ahead.progress.judged.fetch_add(1, Ordering::Relaxed);

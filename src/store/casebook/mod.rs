@@ -201,7 +201,7 @@ impl Casebook<'_> {
         self.next_number - 1
     }
 
-    /// Takes what was read ahead, and keeps memory within bounds; call it between two failures.
+    /// Takes what was read ahead, and keeps memory within bounds; call it after each failure and login.
     pub fn breathe(&mut self) -> Result<(), StoreError> {
         self.take_more();
         let added = self.days.len() + self.places.len();

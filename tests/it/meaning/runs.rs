@@ -67,6 +67,13 @@ fn what_is_judged_hour_by_hour_is_what_is_judged_at_once() {
         assert_eq!(hourly.ask_store(&some), "1", "a {table} is there twice");
         assert_eq!(at_once.ask_store(&some), "0");
     }
+    for (recent, all, key) in
+        [("campaign_again", "campaign", "id"), ("place_again", "place", "campaign, country, asn")]
+    {
+        let some = format!("SELECT count(*) > 0 FROM {recent} JOIN {all} USING ({key})");
+        assert_eq!(hourly.ask_store(&some), "1", "a {all} is there twice");
+        assert_eq!(at_once.ask_store(&some), "0");
+    }
     let questions: [(&[&str], i32); 5] = [
         (&["campaigns", "--all", "--json"], 0),
         (&["accounts", "--attacked", "--json"], 0),
