@@ -20,6 +20,14 @@ fn a_refused_login_becomes_a_row() {
 }
 
 #[test]
+fn a_service_of_postfix_may_be_named_after_dovecot() {
+    let log = String::from_utf8(failure(STAMP, "203.0.113.9", "bob")).unwrap();
+    let log = ["postfix/dovecot-sasl", "dovecot"].map(|it| log.replace("postfix/submission", it));
+    let sentinel = Sentinel::default().file("mail.log", log.concat());
+    sentinel.run().exits(0).prints("2 failed logins recorded");
+}
+
+#[test]
 fn a_login_that_succeeded_is_no_row_and_is_counted_apart() {
     let line = |id: &str, address: &str| {
         format!(

@@ -8,13 +8,16 @@
 pub mod auth;
 pub mod login;
 
+use super::postfix::is_smtpd;
 use super::postfix::{Message, Near};
 use super::rule::Rule;
 use super::syslog::{Header, Layout};
 
-/// Whether Dovecot wrote the line: its `instance_name` is the name in syslog, and `dovecot` is in it.
+/// Whether Dovecot wrote the line: its `instance_name` is the name in syslog, and `dovecot` is in it. So
+/// it may be in the name that Postfix's smtpd was given for a service (`syslog_name`).
 pub fn is_dovecots(header: &Header<'_>) -> bool {
-    header.layout == Layout::Dovecot || memchr::memmem::find(header.program, b"dovecot").is_some()
+    let names_it = || memchr::memmem::find(header.program, b"dovecot").is_some();
+    header.layout == Layout::Dovecot || names_it() && !is_smtpd(header.program)
 }
 
 /// Reads `message`, which starts with the name of the process.
