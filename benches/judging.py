@@ -72,7 +72,7 @@ def fill(store):
         base.execute(f"UPDATE {table} SET {column} = -{column}")
     base.execute(f"UPDATE campaign SET number = -(number + {numbers * COPIES})")
     base.execute("UPDATE campaign SET number = -number")
-    base.execute(f"UPDATE judgement SET last_failure = last_failure + {last * COPIES}")
+    base.execute(f"UPDATE judgement SET last_failure = last_failure + {last * COPIES}, last_number = last_number + {numbers * COPIES}")
     base.execute(f"UPDATE csv SET last_failure = last_failure + {last * COPIES}")
     for table in ["failure", "own_failure", "origin", "campaign", "source", "aim", "place", "link",
                   "finding", "sign", "login", "name_day", "coverage", "tally", "pardon"]:

@@ -72,9 +72,8 @@ impl Store {
             "DELETE FROM finding WHERE time < ?1",
             "DELETE FROM place WHERE campaign IN (SELECT id FROM campaign WHERE last < ?1)",
             "DELETE FROM link WHERE campaign IN (SELECT id FROM campaign WHERE last < ?1)",
-            // Nor is the last campaign forgotten, whose number the next one must not get again.
-            "DELETE FROM campaign WHERE last < ?1 AND id < (SELECT max(id) FROM campaign) \
-                AND number IS NOT (SELECT max(number) FROM campaign)",
+            // Nor is the last campaign forgotten, whose row the next one must not get again.
+            "DELETE FROM campaign WHERE last < ?1 AND id < (SELECT max(id) FROM campaign)",
             "DELETE FROM tally WHERE start < ?1",
         ] {
             transaction.execute(sql, [before])?;

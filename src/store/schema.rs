@@ -330,6 +330,10 @@ CREATE TABLE place_again (
     PRIMARY KEY (campaign, country, asn)
 ) WITHOUT ROWID;
 CREATE VIEW places AS SELECT * FROM place_again UNION ALL SELECT * FROM place;
+
+-- The last number that a campaign got, which it may have lost since: no other is to get it.
+ALTER TABLE judgement ADD COLUMN last_number INTEGER NOT NULL DEFAULT 0;
+UPDATE judgement SET last_number = (SELECT coalesce(max(number), 0) FROM campaign);
 ",
 ];
 

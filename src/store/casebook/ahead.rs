@@ -18,7 +18,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::aims::{Active, read_aim, read_aims, since};
 use super::read::{read_been, read_campaign, read_news, read_source, read_tried};
 use super::recent::{BACKLOG, Tier};
-use super::{Casebook, News, next};
+use super::{Casebook, News, next_id};
 use crate::campaign::{Aim, Been, Campaign, LIST_ASKED, Source, Tried, source_of};
 use crate::store::{Store, StoreError};
 use crate::untrusted::Untrusted;
@@ -188,7 +188,7 @@ fn work(
     let news = read_news(&connection, (i64::MIN, 0), i64::MAX, most)?;
     let Some(first) = tried.first() else { return Ok(()) };
     let horizon = first.time - back;
-    let active = Active::read(&connection, horizon, next(&connection, "id")?)?;
+    let active = Active::read(&connection, horizon, next_id(&connection)?)?;
     let wanted = wanted(&tried, &news);
     if sender.send(Read::New(Box::new(New { tried, news, horizon, active }))).is_err() {
         return Ok(());

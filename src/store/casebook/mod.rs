@@ -113,10 +113,15 @@ impl Store {
             let set = connection.pragma_update(None, "cache_size", -12_000);
             set.map_err(|e| self.error("prepare", e))?;
         }
-        let next = |column: &str| next(connection, column).map_err(|e| self.error("read", e));
+        let next_number = || {
+            let sql = "SELECT last_number + 1 FROM judgement";
+            connection.query_row(sql, [], |row| row.get::<_, i64>(0))
+        };
+        let read = next_id(connection).and_then(|id| Ok((id, next_number()?)));
+        let (next_id, next_number) = read.map_err(|e| self.error("read", e))?;
         Ok(Casebook {
-            next_id: next("id")?,
-            next_number: next("number")?,
+            next_id,
+            next_number,
             horizon: i64::MIN,
             active: Active::default(),
             room,
@@ -161,8 +166,8 @@ impl Casebook<'_> {
     ) -> Result<(), StoreError> {
         self.ahead = None;
         let done = self.flush().and_then(|()| {
-            let sql = "UPDATE judgement SET last_failure = ?, beginning = ?";
-            self.connection.execute(sql, (last_failure, beginning))?;
+            let sql = "UPDATE judgement SET last_failure = ?, beginning = ?, last_number = ?";
+            self.connection.execute(sql, (last_failure, beginning, self.next_number - 1))?;
             self.connection.execute("DELETE FROM news WHERE (first, id) <= (?, ?)", last_news)?;
             self.transaction.take().map_or(Ok(()), Transaction::commit)
         });
@@ -249,11 +254,9 @@ impl Casebook<'_> {
     }
 }
 
-/// What comes after the highest that a campaign has in a column.
-fn next(connection: &Connection, column: &str) -> rusqlite::Result<i64> {
-    let sql = format!(
-        "SELECT max((SELECT coalesce(max({column}), 0) FROM campaign), \
-         (SELECT coalesce(max({column}), 0) FROM campaign_again)) + 1"
-    );
-    connection.query_row(&sql, [], |row| row.get(0))
+/// The row of the next campaign.
+fn next_id(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT max((SELECT coalesce(max(id), 0) FROM campaign), \
+        (SELECT coalesce(max(id), 0) FROM campaign_again)) + 1";
+    connection.query_row(sql, [], |row| row.get(0))
 }

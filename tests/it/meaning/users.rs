@@ -100,6 +100,30 @@ fn a_forgotten_telephone_is_no_attacker() {
 }
 
 #[test]
+fn a_number_that_turned_out_to_be_no_campaign_is_not_given_to_another() {
+    let tries = |from: i64, to: i64, address: &str, name: &dyn Fn(i64) -> String| {
+        let failures = (from..to).map(|at| failure(&ago(1500 - at * 30), address, &name(at)));
+        failures.collect::<Vec<_>>().concat()
+    };
+    let carol = |_| "carol@example.org".to_owned();
+    let sentinel = Sentinel::default()
+        .set("judge.campaign_failures=4")
+        .file("mail.log", tries(0, 5, "203.0.113.77", &carol));
+    let numbers = || {
+        sentinel.run().exits(0);
+        let campaigns = json(&sentinel, &["campaigns", "--json"], 0);
+        let campaigns = campaigns.as_array().unwrap().iter();
+        campaigns.map(|campaign| campaign["campaign"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(), [1]);
+    sentinel.append("mail.log", tries(5, 12, "203.0.113.77", &carol));
+    assert_eq!(numbers(), [0; 0], "a device after all");
+    let name = |at| format!("name{at}");
+    sentinel.append("mail.log", tries(12, 18, "192.0.2.66", &name));
+    assert_eq!(numbers(), [2]);
+}
+
+#[test]
 fn who_is_vouched_for_is_no_attacker_until_that_ends() {
     let sentinel = Sentinel::default().file("mail.log", failure(&ago(99), "192.0.2.1", "x"));
     sentinel.run().exits(0);
