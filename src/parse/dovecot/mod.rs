@@ -8,13 +8,12 @@
 pub mod auth;
 pub mod login;
 
-use super::postfix::is_smtpd;
-use super::postfix::{Message, Near};
+use super::postfix::{Message, Near, is_smtpd};
 use super::rule::Rule;
 use super::syslog::{Header, Layout};
 
-/// Whether Dovecot wrote the line: its `instance_name` is the name in syslog, and `dovecot` is in it. So
-/// it may be in the name that Postfix's smtpd was given for a service (`syslog_name`).
+/// Whether Dovecot wrote the line: its `instance_name` is the name in syslog, and `dovecot` is in it. It
+/// may be in the name of a service of Postfix (`syslog_name`), too.
 pub fn is_dovecots(header: &Header<'_>) -> bool {
     let names_it = || memchr::memmem::find(header.program, b"dovecot").is_some();
     header.layout == Layout::Dovecot || names_it() && !is_smtpd(header.program)

@@ -207,7 +207,7 @@ fn work(
             if progress.is_over.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            // That one has come to, and reads it itself.
+            // The one that judges has come to this, and reads it itself.
             if *place <= progress.judged.load(Ordering::Relaxed) {
                 continue;
             }
