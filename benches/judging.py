@@ -50,12 +50,15 @@ def fill(store):
     for pragma in ["synchronous = OFF", "journal_mode = MEMORY", "cache_size = -400000", "temp_store = MEMORY"]:
         base.execute(f"PRAGMA {pragma}")
     base.execute("BEGIN")
-    for table in ["source", "aim", "login"]:
+    for table in ["aim", "login"]:
         base.execute(f"REPLACE INTO {table} SELECT {columns(base, table, {'recent': '0'})} FROM {table} WHERE recent = 1")
         base.execute(f"DELETE FROM {table} WHERE recent = 1")
-    base.execute("REPLACE INTO campaign SELECT * FROM campaign_again")
+    sources = columns(base, "source", {})
+    base.execute(f"REPLACE INTO source SELECT {sources} FROM source_again ORDER BY id")
+    for table in ["been", "campaign"]:
+        base.execute(f"REPLACE INTO {table} SELECT {columns(base, table, {})} FROM {table}_again")
     base.execute("INSERT INTO place SELECT * FROM place_again WHERE true ON CONFLICT DO UPDATE SET sources = sources + excluded.sources")
-    for table in ["campaign_again", "place_again", "been_again"]:
+    for table in ["source_again", "campaign_again", "place_again", "been_again"]:
         base.execute(f"DELETE FROM {table}")
     last, origins = (base.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in ("failure", "origin"))
     campaigns, findings = (base.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in ("campaign", "finding"))
@@ -100,13 +103,14 @@ def fill(store):
     base.execute(f"UPDATE judgement SET beginning = beginning - {DAYS * DAY}")
     # As half of the time: of 10,000 failures and logins that are put in their places at once, 5,000 wait.
     [since] = base.execute(f"SELECT max(last) - {DAY // 6} FROM source").fetchone()
-    recent = [base.execute(f"UPDATE {table} SET recent = 1 WHERE last > ?", [since]).rowcount for table in ["source", "aim", "login"]]
-    base.execute("UPDATE judgement SET recent = ?", [recent[0] + recent[2]])
-    base.execute("INSERT INTO been_again SELECT name, account, network, last FROM been WHERE last > ?", [since])
+    recent = [base.execute(f"UPDATE {table} SET recent = 1 WHERE last > ?", [since]).rowcount for table in ["aim", "login"]]
+    recent.append(base.execute(f"INSERT INTO source_again SELECT NULL, {sources} FROM source WHERE last > ?", [since]).rowcount)
+    base.execute("UPDATE judgement SET recent = ?", [recent[1] + recent[2]])
+    base.execute("INSERT INTO been_again SELECT *, 0 FROM been WHERE last > ?", [since])
     base.execute("INSERT INTO campaign_again SELECT * FROM campaign WHERE last > ?", [since])
     # Of these, only that such rows are there counts; what they add is in their places.
     base.execute("INSERT OR IGNORE INTO place_again SELECT place.campaign, place.country, place.asn, place.aso, 0 FROM failure "
-                 "JOIN origin ON origin.id = origin JOIN source ON recent = 1 AND source.address = failure.address "
+                 "JOIN origin ON origin.id = origin JOIN source_again AS source ON source.address = failure.address "
                  "CROSS JOIN place ON place.campaign = source.campaign AND place.country = ifnull(origin.country, '') "
                  "AND place.asn = ifnull(origin.asn, 0) WHERE time > ?", [since])
     base.execute("COMMIT")

@@ -46,8 +46,7 @@ impl Store {
             let own: i64 = self.connection.query_row(&sql, [from, to], |row| row.get(0))?;
             let sql = format!(
                 "SELECT campaign, count(*), count(DISTINCT source) FROM (SELECT {SOURCE} AS source, \
-                 (SELECT campaign FROM source WHERE recent IN (0, 1) AND source.address = {SOURCE} \
-                 ORDER BY recent DESC LIMIT 1) AS campaign FROM failure \
+                 (SELECT campaign FROM sources WHERE sources.address = {SOURCE}) AS campaign FROM failure \
                  WHERE time >= ? AND time < ? AND NOT {IS_OWN}) \
                  WHERE campaign IS NOT NULL GROUP BY campaign"
             );

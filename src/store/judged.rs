@@ -5,8 +5,8 @@ use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::casebook::findings::Which;
-use super::casebook::read::{CAMPAIGN, OWN, campaign, country, network, own, some_text};
-use super::casebook::recent::{AIM_HOLDS, AIMS_OF, BEEN, LAST_BEEN};
+use super::casebook::recent::{AIM_HOLDS, AIMS_OF, BEEN};
+use super::casebook::rows::{CAMPAIGN, OWN, campaign, country, network, own, some_text};
 use super::{Store, StoreError};
 use crate::campaign::{Campaign, Own, Place};
 use crate::event::Network;
@@ -205,11 +205,11 @@ impl Store {
         &self,
         address: std::net::IpAddr,
     ) -> Result<Option<(Campaign, crate::campaign::Source)>, StoreError> {
-        let sql = "SELECT campaign, first, last, failures, gap, regular, gaps, names FROM source \
-            WHERE recent IN (0, 1) AND address = ? ORDER BY recent DESC LIMIT 1";
+        let sql = "SELECT campaign, first, last, failures, gap, regular, gaps, names FROM sources \
+            WHERE address = ?";
         let read = || -> rusqlite::Result<Option<_>> {
             let address = super::batch::Address(crate::campaign::source_of(address));
-            let source = super::casebook::read::source;
+            let source = super::casebook::rows::source;
             let found = self.connection.query_row(sql, [address], source).optional()?;
             let Some(source) = found else { return Ok(None) };
             let mut found = campaign_of(&self.connection, source.campaign)?;
@@ -225,8 +225,8 @@ impl Store {
     pub fn visitors(&self, of: Network) -> Result<(Vec<LoggedIn>, Vec<Own>), StoreError> {
         let read = || -> rusqlite::Result<_> {
             let sql = format!(
-                "{LOGINS} WHERE recent IN (0, 1) AND network = ?1 AND (name, account) IN \
-                 (SELECT name, account FROM {BEEN} WHERE network = ?1 ORDER BY {LAST_BEEN} DESC \
+                "{LOGINS} {BEEN} WHERE recent IN (0, 1) AND network = ?1 AND (name, account) IN \
+                 (SELECT name, account FROM whereabouts WHERE network = ?1 ORDER BY last DESC \
                  LIMIT 200) {LATEST}"
             );
             let mut statement = self.connection.prepare(&sql)?;
@@ -275,12 +275,12 @@ fn own_of(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<Own
 }
 
 const LOGINS: &str = "SELECT account, network, service, sum(count), max(day), max(login.last), \
-    country, aso FROM login LEFT JOIN been USING (name, account, network)";
+    coalesce(been.country, again.country), coalesce(been.aso, again.aso) FROM login";
 const LATEST: &str =
     "GROUP BY account, network, service ORDER BY max(day) DESC, max(login.last) DESC LIMIT 20";
 
 fn logins(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<LoggedIn>> {
-    let sql = format!("{LOGINS} WHERE recent IN (0, 1) AND name = ? {LATEST}");
+    let sql = format!("{LOGINS} {BEEN} WHERE recent IN (0, 1) AND name = ? {LATEST}");
     connection.prepare(&sql)?.query_map([name], logged_in)?.collect()
 }
 

@@ -170,9 +170,7 @@ fn judged(store: &Connection) -> Vec<Option<(i64, bool)>> {
         let (id, it): (i64, (Option<i64>, Option<i64>)) = row.unwrap();
         campaigns.insert(id, it);
     }
-    let mut statement = store
-        .prepare("SELECT address, campaign, max(recent) FROM source GROUP BY address")
-        .unwrap();
+    let mut statement = store.prepare("SELECT address, campaign FROM sources").unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     for row in rows {
         let (address, mut id): (Vec<u8>, i64) = row.unwrap();

@@ -5,7 +5,7 @@
 //! what is judged first, and stays ahead of the one that judges; what it has not read yet when it is asked
 //! for, that one reads itself.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,10 +16,15 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, OpenFlags};
 
 use super::aims::{Active, read_aim, read_aims, since};
-use super::read::{read_been, read_campaign, read_news, read_source, read_tried};
 use super::recent::{BACKLOG, Tier};
-use super::{Casebook, News, next_id};
-use crate::campaign::{Aim, Been, Campaign, LIST_ASKED, Source, Tried, source_of};
+use super::rows::{
+    read_been, read_campaign, read_login, read_neighbour, read_news, read_source, read_tried,
+};
+use super::{Casebook, Neighbour, News, next_id};
+use crate::campaign::{
+    Aim, Been, Campaign, LIST_ASKED, Source, Tried, neighbourhood_of, source_of,
+};
+use crate::store::schema::parse_once;
 use crate::store::{Store, StoreError};
 use crate::untrusted::Untrusted;
 use crate::user_name::name_of;
@@ -72,19 +77,22 @@ struct New {
 enum Wanted {
     /// About a failure, the first of its source.
     Failure(Tried),
-    /// Where the accounts of a name logged in.
-    Been(Untrusted),
+    /// About a login.
+    Login(News),
 }
 
 /// What was found.
 #[derive(Default)]
 struct Found {
     sources: Vec<(IpAddr, Option<Source>)>,
+    neighbours: Vec<(IpAddr, Option<Neighbour>)>,
     been: Vec<(Untrusted, Vec<Been>)>,
     /// All at a name.
     aims: Vec<(Untrusted, Vec<Aim>)>,
-    /// One at a name.
-    aim: Vec<(Untrusted, Aim)>,
+    /// That of a campaign at a name.
+    aim: Vec<(Untrusted, i64, Option<Aim>)>,
+    /// What is in its place of logins of a kind, by the row of what is new of them.
+    logins: Vec<(i64, Option<News>)>,
 }
 
 impl Store {
@@ -114,6 +122,9 @@ impl Casebook<'_> {
     /// Takes what is read ahead, now and when it comes; only at the start of the first transaction. Gives
     /// what is to be judged.
     pub fn take(&mut self, ahead: Ahead) -> Result<Option<ToJudge>, StoreError> {
+        if self.has_moved {
+            return Ok(None);
+        }
         let version =
             self.connection.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0));
         if version.map_err(|e| self.error(e))? != ahead.version {
@@ -146,6 +157,10 @@ impl Casebook<'_> {
         for (address, source) in found.sources {
             self.sources.read(address, source);
         }
+        for (address, neighbour) in found.neighbours {
+            self.neighbours.read(neighbourhood_of(address), neighbour);
+        }
+        self.logins.extend(found.logins);
         for (name, been) in found.been {
             self.been.read(name, Some(been));
         }
@@ -155,8 +170,8 @@ impl Casebook<'_> {
         for (name, aims) in found.aims {
             self.aims.read(name, aims);
         }
-        for (name, aim) in found.aim {
-            self.aims.read_one(name, aim);
+        for (name, campaign, aim) in found.aim {
+            self.aims.read_one(name, campaign, aim);
         }
     }
 }
@@ -180,6 +195,7 @@ fn work(
 ) -> rusqlite::Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    parse_once(&connection)?;
     // One state of the store, whatever is committed meanwhile.
     let connection = connection.unchecked_transaction()?;
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
@@ -197,7 +213,7 @@ fn work(
         connection: &connection,
         horizon,
         active,
-        been: HashSet::new(),
+        been: HashMap::new(),
         aims: HashSet::new(),
         aims_read: 0,
     };
@@ -213,7 +229,7 @@ fn work(
             }
             match wanted {
                 Wanted::Failure(tried) => reader.read_about(tried, &mut found)?,
-                Wanted::Been(name) => reader.read_been(name, &mut found)?,
+                Wanted::Login(news) => reader.read_login(news, &mut found)?,
             }
         }
         if sender.send(Read::Found(found)).is_err() {
@@ -226,14 +242,13 @@ fn work(
 /// What will be asked, in the order of judging, each with its place in that.
 fn wanted(tried: &[Tried], news: &[News]) -> Vec<(usize, Wanted)> {
     let failures = tried.iter().map(|tried| (tried.time, Wanted::Failure(tried.clone())));
-    let name = |news: &News| name_of(news.account.as_bytes());
-    let logins = news.iter().map(|news| (news.first, Wanted::Been(name(news))));
+    let logins = news.iter().map(|news| (news.first, Wanted::Login(news.clone())));
     let mut all: Vec<_> = failures.chain(logins).collect();
     all.sort_by_key(|(time, _)| *time);
     let mut sources = HashSet::new();
     let mut is_first = |wanted: &Wanted| match wanted {
         Wanted::Failure(tried) => sources.insert(source_of(tried.address)),
-        Wanted::Been(_) => true,
+        Wanted::Login(_) => true,
     };
     let all = all.into_iter().enumerate().map(|(place, (_, wanted))| (place, wanted));
     all.filter(|(_, wanted)| is_first(wanted)).collect()
@@ -244,8 +259,9 @@ struct Reader<'c> {
     connection: &'c Connection,
     horizon: i64,
     active: Active,
-    /// The names of which the logins were read, and those of which all aims were.
-    been: HashSet<Untrusted>,
+    /// The names of which the logins were read, and whether there are any.
+    been: HashMap<Untrusted, bool>,
+    /// Those of which all aims were.
     aims: HashSet<Untrusted>,
     /// How many aims were read.
     aims_read: usize,
@@ -255,12 +271,11 @@ impl Reader<'_> {
     fn read_about(&mut self, tried: &Tried, found: &mut Found) -> rusqlite::Result<()> {
         let (name, address) = (&tried.name, source_of(tried.address));
         let source = read_source(self.connection, Tier::Recent, address)?;
-        if source.as_ref().is_none_or(|source| !source.is_nobodys()) {
-            self.read_been(name, found)?;
-        }
+        let may_be_own = source.as_ref().is_none_or(|source| !source.is_nobodys());
+        let is_users = may_be_own && self.read_been(name, found)?;
         if let Some(source) = &source {
             let aim = read_aim(self.connection, Tier::Recent, (name, source.campaign))?;
-            found.aim.extend(aim.map(|aim| (name.clone(), aim)));
+            found.aim.push((name.clone(), source.campaign, aim));
             // Only who does more than others of its campaign is compared.
             let is_heavy = |campaign: &Campaign| !campaign.is_light() && !campaign.is_crowd;
             if source.completes_list(name)
@@ -271,8 +286,17 @@ impl Reader<'_> {
                 }
             }
         }
+        if source.is_none() && !is_users {
+            let neighbour = read_neighbour(self.connection, Tier::Recent, tried.address)?;
+            found.neighbours.push((tried.address, neighbour));
+        }
         found.sources.push((address, source));
         Ok(())
+    }
+
+    fn read_login(&mut self, news: &News, found: &mut Found) -> rusqlite::Result<()> {
+        found.logins.push((news.id, read_login(self.connection, Tier::Sorted, news)?));
+        self.read_been(&name_of(news.account.as_bytes()), found).map(drop)
     }
 
     fn read_aims(&mut self, name: &Untrusted, found: &mut Found) -> rusqlite::Result<()> {
@@ -285,10 +309,15 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn read_been(&mut self, name: &Untrusted, found: &mut Found) -> rusqlite::Result<()> {
-        if self.been.insert(name.clone()) {
-            found.been.push((name.clone(), read_been(self.connection, name)?));
+    /// Whether anybody of this name logged in.
+    fn read_been(&mut self, name: &Untrusted, found: &mut Found) -> rusqlite::Result<bool> {
+        if let Some(is_some) = self.been.get(name) {
+            return Ok(*is_some);
         }
-        Ok(())
+        let been = read_been(self.connection, name)?;
+        let is_some = !been.is_empty();
+        self.been.insert(name.clone(), is_some);
+        found.been.push((name.clone(), been));
+        Ok(is_some)
     }
 }

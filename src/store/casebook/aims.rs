@@ -88,6 +88,8 @@ struct AtName {
     aims: Rc<Vec<Aim>>,
     /// Whether these are all that may count, and not only what was noted.
     is_whole: bool,
+    /// Campaigns of which no row was found.
+    without: Vec<i64>,
     /// The campaigns of those that are to be written or deleted.
     changed: BTreeSet<i64>,
 }
@@ -105,7 +107,7 @@ impl Aims {
     /// Forgets what was read of a name; it must have been written.
     pub(super) fn forget(&mut self, name: &Untrusted) {
         if let Some(gone) = self.names.remove(name) {
-            self.kept -= gone.aims.len();
+            self.kept -= gone.aims.len() + gone.without.len();
         }
     }
 
@@ -125,13 +127,17 @@ impl Aims {
         Rc::clone(&known.aims)
     }
 
-    /// Notes one that was read, if nothing is known of it.
-    pub(super) fn read_one(&mut self, name: Untrusted, aim: Aim) {
+    /// Notes what was read of a campaign, if nothing is known of it.
+    pub(super) fn read_one(&mut self, name: Untrusted, campaign: i64, aim: Option<Aim>) {
         let known = self.names.entry(name).or_default();
-        if !known.is_whole && find(&known.aims, aim.campaign).is_none() {
-            put(Rc::make_mut(&mut known.aims), aim);
-            self.kept += 1;
+        if known.is_whole || find(&known.aims, campaign).is_some() {
+            return;
         }
+        match aim {
+            Some(aim) => put(Rc::make_mut(&mut known.aims), aim),
+            None => known.without.push(campaign),
+        }
+        self.kept += 1;
     }
 
     /// Writes what changed; it stays in memory.
@@ -200,12 +206,21 @@ impl Casebook<'_> {
             let known = find(&at_name.aims, campaign.id).cloned();
             let is_all = at_name.is_whole && campaign.first >= since(self.horizon);
             // What changed and is not here was removed.
-            if known.is_some() || is_all || at_name.changed.contains(&campaign.id) {
+            if known.is_some()
+                || is_all
+                || at_name.changed.contains(&campaign.id)
+                || at_name.without.contains(&campaign.id)
+            {
                 return Ok(known);
             }
         }
         // To read all would take far longer, and most are asked for one only.
-        read_aim(self.connection, self.tier, (name, campaign.id)).map_err(|e| self.error(e))
+        let read = read_aim(self.connection, self.tier, (name, campaign.id));
+        let aim = read.map_err(|e| self.error(e))?;
+        if aim.is_none() {
+            self.aims.read_one(name.clone(), campaign.id, None);
+        }
+        Ok(aim)
     }
 
     /// Notes what a campaign did to a name.
@@ -331,7 +346,7 @@ pub(super) fn read_aim(
     let sql = "SELECT campaign, first, last, failures, sources FROM aim \
         WHERE recent = ? AND name = ? AND campaign = ?";
     let mut statement = connection.prepare_cached(sql)?;
-    tier.find(|tier| statement.query_row(params![tier, name, campaign], aim).optional())
+    tier.find(|tier| statement.query_row(params![tier as i64, name, campaign], aim).optional())
 }
 
 fn aim(row: &Row<'_>) -> rusqlite::Result<Aim> {

@@ -4,7 +4,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Casebook;
-use super::read::{country, network, some_text};
+use super::recent::BEEN;
+use super::rows::{country, network, some_text};
 use crate::event::Network;
 use crate::finding::{Evidence, Finding, Severity, Sign, TOGETHER, severity};
 use crate::origin::Country;
@@ -46,12 +47,14 @@ impl Casebook<'_> {
         account: &Untrusted,
         (but, until): (Network, i64),
     ) -> Result<Vec<Visit>, StoreError> {
-        let sql = "SELECT service, login.first, login.last, country, asn \
-            FROM login LEFT JOIN been USING (name, account, network) \
-            WHERE recent IN (0, 1) AND name = ? AND account = ? AND network <> ? \
-            AND login.first <= ?";
+        let sql = format!(
+            "SELECT service, login.first, login.last, coalesce(been.country, again.country), \
+             coalesce(been.asn, again.asn) FROM login {BEEN} \
+             WHERE recent IN (0, 1) AND name = ? AND account = ? AND network <> ? \
+             AND login.first <= ?"
+        );
         let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut statement = self.connection.prepare_cached(&sql)?;
             let visit = |row: &Row<'_>| {
                 let first = row.get(1)?;
                 Ok(Visit {
@@ -74,10 +77,13 @@ impl Casebook<'_> {
         let ask = |next: &str, side: &str| -> rusqlite::Result<(i64, i64)> {
             let sql = format!(
                 "WITH RECURSIVE other (name) AS (SELECT ?1 UNION ALL \
-                 SELECT (SELECT {next}(been.name) FROM been WHERE been.name {side} other.name) \
+                 SELECT (SELECT {next}(name) FROM \
+                 (SELECT {next}(name) AS name FROM been WHERE been.name {side} other.name UNION ALL \
+                 SELECT {next}(name) FROM been_again AS been WHERE been.name {side} other.name)) \
                  FROM other WHERE other.name IS NOT NULL LIMIT {}) \
-                 SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT 1 FROM been \
-                 WHERE been.name = other.name AND country = ?2)) \
+                 SELECT count(*), count(*) FILTER (WHERE \
+                 EXISTS (SELECT 1 FROM been WHERE been.name = other.name AND country = ?2) OR EXISTS \
+                 (SELECT 1 FROM been_again AS been WHERE been.name = other.name AND country = ?2)) \
                  FROM other WHERE name IS NOT NULL AND name <> ?1",
                 ASKED + 1
             );

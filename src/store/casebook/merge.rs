@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use rusqlite::params;
 
 use super::Casebook;
-use super::read::some_text;
-use super::recent::{AIM_HOLDS, AIMS_OF, SOURCE_HOLDS};
+use super::recent::{AIM_HOLDS, AIMS_OF};
+use super::rows::some_text;
 use crate::campaign::Campaign;
 use crate::store::StoreError;
 use crate::store::batch::Address;
@@ -45,13 +45,10 @@ impl Casebook<'_> {
     /// The sources of a campaign.
     pub fn sources_of(&mut self, id: i64) -> Result<Vec<IpAddr>, StoreError> {
         self.flush().map_err(|e| self.error(e))?;
-        let sql = format!(
-            "SELECT address FROM source INDEXED BY source_campaign WHERE recent IN (0, 1) \
-             AND campaign IN (SELECT ?1 UNION ALL SELECT id FROM campaigns WHERE joined = ?1) \
-             AND {SOURCE_HOLDS} ORDER BY address"
-        );
+        let sql = "SELECT address FROM sources WHERE campaign IN \
+            (SELECT ?1 UNION ALL SELECT id FROM campaigns WHERE joined = ?1) ORDER BY address";
         let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare_cached(&sql)?;
+            let mut statement = self.connection.prepare_cached(sql)?;
             let rows = statement.query_map([id], |row| Ok(row.get::<_, Address>(0)?.0))?;
             rows.collect()
         };

@@ -9,8 +9,9 @@ mod aims;
 mod cache;
 pub mod findings;
 mod merge;
-pub(super) mod read;
+mod read;
 pub(super) mod recent;
+pub(super) mod rows;
 mod write;
 
 use std::collections::HashMap;
@@ -102,6 +103,10 @@ pub struct Casebook<'s> {
     room: Room,
     /// What comes of what is read ahead.
     ahead: Option<Ahead>,
+    /// What was read ahead of logins, by the row of what is new of them.
+    logins: HashMap<i64, Option<News>>,
+    /// Whether rows were put in their places, which were read before.
+    has_moved: bool,
 }
 
 impl Store {
@@ -138,6 +143,8 @@ impl Store {
             days: HashMap::default(),
             places: HashMap::default(),
             ahead: None,
+            logins: HashMap::default(),
+            has_moved: false,
         })
     }
 
@@ -165,6 +172,7 @@ impl Casebook<'_> {
         beginning: Option<i64>,
     ) -> Result<(), StoreError> {
         self.ahead = None;
+        self.logins.clear();
         let done = self.flush().and_then(|()| {
             let sql = "UPDATE judgement SET last_failure = ?, beginning = ?, last_number = ?";
             self.connection.execute(sql, (last_failure, beginning, self.next_number - 1))?;

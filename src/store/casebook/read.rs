@@ -1,42 +1,22 @@
 //! What a judgement asks for, row by row.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::params;
 
-use super::recent::{BEEN, CAMPAIGN_HOLDS, LAST_BEEN, Tier};
-use super::{Casebook, MOST_BEEN, Neighbour, News};
-use crate::campaign::{
-    Been, Campaign, Own, Source, Tried, neighbourhood_of, neighbours_of, tool_of,
+use super::recent::CAMPAIGN_HOLDS;
+use super::rows::{
+    CAMPAIGN, OWN, campaign, own, read_been, read_campaign, read_neighbour, read_news, read_source,
+    read_tried,
 };
+use super::{Casebook, Neighbour, News};
+use crate::campaign::{Been, Campaign, Own, Source, Tried, neighbourhood_of};
 use crate::event::Network;
-use crate::origin::{AutonomousSystem, Country};
-use crate::pace::Pace;
 use crate::store::StoreError;
-use crate::store::batch::Address;
-use crate::store::figures::text;
 use crate::untrusted::Untrusted;
-use crate::user_name::{Spelling, UNKNOWN, name_of};
-
-/// The columns of campaigns.
-pub(in crate::store) const CAMPAIGN: &str = "SELECT id, number, joined, tool, first, last, \
-    failures, sources, heavy, names, is_crowd, gap, regular, gaps, asn, full, bare";
-/// The columns of failures of own users.
-pub(in crate::store) const OWN: &str =
-    "SELECT user, network, tool, first, last, failures, gap, regular, gaps, asn FROM own";
-
-/// Of the sources of a tier next to an address, the one seen last; the nearest few hundred on each
-/// side, for a /48 may have tens of thousands. IPv4 and IPv6 lie among each other.
-const NEIGHBOURS: &str = "SELECT campaign, last FROM ( \
-    SELECT * FROM (SELECT campaign, last, address FROM source \
-        WHERE recent = ?4 AND address BETWEEN ?1 AND ?2 AND length(address) = length(?2) \
-        ORDER BY address DESC LIMIT 300) UNION ALL \
-    SELECT * FROM (SELECT campaign, last, address FROM source \
-        WHERE recent = ?4 AND address BETWEEN ?2 AND ?3 AND length(address) = length(?2) \
-        ORDER BY address LIMIT 300)) ORDER BY last DESC LIMIT 1";
+use crate::user_name::name_of;
 
 impl Casebook<'_> {
     /// Failures after row `after` in their order, at most `most`; those of a CSV that mixes them with
@@ -66,20 +46,7 @@ impl Casebook<'_> {
     /// The campaign that was last seen next to an address.
     pub fn neighbour(&mut self, address: IpAddr) -> Result<Option<Rc<Neighbour>>, StoreError> {
         let (connection, tier) = (self.connection, self.tier);
-        let load = || {
-            let mut statement = connection.prepare_cached(NEIGHBOURS)?;
-            let (first, last) = neighbours_of(address);
-            let [first, address, last] = [first, address, last].map(Address);
-            let row = |row: &Row<'_>| Ok(Neighbour { campaign: row.get(0)?, last: row.get(1)? });
-            let mut near: Option<Neighbour> = None;
-            for tier in tier.all() {
-                let values = params![first, address, last, *tier as i64];
-                let found = statement.query_row(values, row).optional()?;
-                // What was put elsewhere since was seen again.
-                near = found.filter(|it| near.is_none_or(|near| near.last < it.last)).or(near);
-            }
-            Ok(near)
-        };
+        let load = || read_neighbour(connection, tier, address);
         let near = self.neighbours.get(&neighbourhood_of(address), load);
         near.map_err(|source| self.error(source))
     }
@@ -108,23 +75,31 @@ impl Casebook<'_> {
         &self,
         (since, recently, just): (i64, i64, i64),
     ) -> Result<Vec<Campaign>, StoreError> {
-        let group = "(joined IS NULL AND (is_crowd OR sources > 2) AND last >= ?1 \
-            AND (is_crowd OR heavy * 2 < sources))";
-        let other = "(joined IS NULL AND last >= min(?2, ?3) \
-            AND ((sources = 1 AND heavy = 0 AND first >= ?2) \
-            OR (heavy > 0 AND names >= 4 AND asn > 0 AND last >= ?3)))";
-        let sql = format!(
-            "{CAMPAIGN} FROM campaign_again WHERE {group} OR {other} UNION \
-             {CAMPAIGN} FROM campaign INDEXED BY campaign_group WHERE {group} \
-             AND {CAMPAIGN_HOLDS} UNION \
-             {CAMPAIGN} FROM campaign INDEXED BY campaign_last WHERE {other} \
-             AND {CAMPAIGN_HOLDS} ORDER BY id"
-        );
-        let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare_cached(&sql)?;
-            statement.query_map([since, recently, just], campaign)?.collect()
+        let group = "joined IS NULL AND (is_crowd OR sources > 2) AND last >= ? \
+            AND (is_crowd OR heavy * 2 < sources)";
+        let alone = "joined IS NULL AND sources = 1 AND heavy = 0 AND first >= ?";
+        let nested = "joined IS NULL AND last >= ? AND heavy > 0 AND names >= 4 AND asn > 0";
+        let mut found = BTreeMap::new();
+        let mut read = |index: &str, which: &str, since: i64| -> rusqlite::Result<()> {
+            for sql in [
+                format!("{CAMPAIGN} FROM campaign_again WHERE {which}"),
+                format!(
+                    "{CAMPAIGN} FROM campaign INDEXED BY {index} WHERE {which} AND {CAMPAIGN_HOLDS}"
+                ),
+            ] {
+                let mut statement = self.connection.prepare(&sql)?;
+                for read in statement.query_map([since], campaign)? {
+                    let read = read?;
+                    found.insert(read.id, read);
+                }
+            }
+            Ok(())
         };
-        read().map_err(|e| self.error(e))
+        let all = read("campaign_group", group, since)
+            .and_then(|()| read("campaign_single", alone, recently))
+            .and_then(|()| read("campaign_last", nested, just));
+        all.map_err(|e| self.error(e))?;
+        Ok(found.into_values().collect())
     }
 
     /// Failures of a user from his own networks.
@@ -169,10 +144,14 @@ impl Casebook<'_> {
         (since, until): (i64, i64),
         least: usize,
     ) -> Result<bool, StoreError> {
-        let sql =
-            format!("SELECT 1 FROM {BEEN} WHERE network = ? AND {LAST_BEEN} >= ? AND first < ?");
+        // As `whereabouts`, where a network would be looked for in all rows that are new.
+        let sql = "SELECT 1 FROM been LEFT JOIN been_again AS again USING (name, account, network) \
+            WHERE been.network = ?1 AND max(been.last, ifnull(again.last, 0)) >= ?2 \
+            AND min(been.first, ifnull(again.first, been.first)) < ?3 \
+            UNION ALL SELECT 1 FROM been_again INDEXED BY been_new \
+            WHERE is_new AND network = ?1 AND last >= ?2 AND first < ?3";
         let look = || -> rusqlite::Result<bool> {
-            let mut statement = self.connection.prepare_cached(&sql)?;
+            let mut statement = self.connection.prepare_cached(sql)?;
             let mut rows = statement.query(params![network.cidr(), since, until])?;
             for _ in 0..least {
                 if rows.next()?.is_none() {
@@ -183,202 +162,4 @@ impl Casebook<'_> {
         };
         look().map_err(|e| self.error(e))
     }
-}
-
-pub(super) fn read_tried(
-    connection: &Connection,
-    after: i64,
-    most: usize,
-) -> rusqlite::Result<Vec<Tried>> {
-    let sql = "SELECT failure.id, time, failure.address, user, service, mechanism, country, asn, aso \
-        FROM failure JOIN manner ON manner.id = manner JOIN origin ON origin.id = origin \
-        WHERE failure.id > ? AND generation IS NOT NULL ORDER BY failure.id LIMIT ?";
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    connection.prepare_cached(sql)?.query_map([after, most], tried)?.collect()
-}
-
-pub(super) fn read_news(
-    connection: &Connection,
-    (after, id): (i64, i64),
-    until: i64,
-    most: usize,
-) -> rusqlite::Result<Vec<News>> {
-    let sql = "SELECT account, network, day, service, count, first, last, address, generation, \
-        position, id FROM news WHERE (first, id) > (?, ?) AND first <= ? ORDER BY first, id LIMIT ?";
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    connection.prepare_cached(sql)?.query_map([after, id, until, most], news)?.collect()
-}
-
-pub(super) fn read_campaign(
-    connection: &Connection,
-    id: i64,
-) -> rusqlite::Result<Option<Campaign>> {
-    let sql = format!("{CAMPAIGN} FROM campaigns WHERE id = ?");
-    connection.prepare_cached(&sql)?.query_row([id], campaign).optional()
-}
-
-pub(super) fn read_source(
-    connection: &Connection,
-    tier: Tier,
-    address: IpAddr,
-) -> rusqlite::Result<Option<Source>> {
-    let sql = "SELECT campaign, first, last, failures, gap, regular, gaps, names FROM source \
-        WHERE recent = ? AND address = ?";
-    let mut statement = connection.prepare_cached(sql)?;
-    tier.find(|tier| statement.query_row(params![tier, Address(address)], source).optional())
-}
-
-pub(super) fn read_been(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<Been>> {
-    let sql = "SELECT account, network, first, last, country, asn FROM been WHERE name = ? LIMIT ?";
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map(params![name, MOST_BEEN + 1], been)?;
-    let mut all = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-    if all.len() > MOST_BEEN as usize {
-        // To sort what few have too many of would cost more than to read it.
-        let sql = format!(
-            "SELECT account, network, first, {LAST_BEEN} AS latest, country, asn FROM {BEEN} \
-             WHERE name = ? ORDER BY latest DESC LIMIT ?"
-        );
-        return connection
-            .prepare_cached(&sql)?
-            .query_map(params![name, MOST_BEEN], been)?
-            .collect();
-    }
-    let sql = "SELECT account, network, last FROM been_again WHERE name = ?";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([name])?;
-    while let Some(row) = rows.next()? {
-        let (account, network) = (some_text(row, 0)?, network(row, 1)?);
-        let is_it = |been: &&mut Been| been.account == account && been.network == network;
-        if let Some(been) = all.iter_mut().find(is_it) {
-            been.last = been.last.max(row.get(2)?);
-        }
-    }
-    Ok(all)
-}
-
-fn tried(row: &Row<'_>) -> rusqlite::Result<Tried> {
-    let number: Option<u32> = row.get(7)?;
-    let user = text(row, 3)?;
-    let organisation = text(row, 8)?.unwrap_or_else(|| Untrusted::from(""));
-    Ok(Tried {
-        id: row.get(0)?,
-        time: row.get(1)?,
-        address: row.get::<_, Address>(2)?.0,
-        name: user.as_ref().map_or(Untrusted::from(UNKNOWN), |user| name_of(user.as_bytes())),
-        user,
-        tool: tool_of(bytes(row, 4)?, bytes(row, 5)?),
-        country: country(row, 6)?,
-        network: number.map(|number| AutonomousSystem { number, organisation }),
-    })
-}
-
-fn news(row: &Row<'_>) -> rusqlite::Result<News> {
-    Ok(News {
-        account: some_text(row, 0)?,
-        network: network(row, 1)?,
-        day: row.get(2)?,
-        service: some_text(row, 3)?,
-        count: row.get::<_, i64>(4)?.unsigned_abs(),
-        first: row.get(5)?,
-        last: row.get(6)?,
-        address: row.get::<_, Address>(7)?.0,
-        place: (row.get(8)?, row.get(9)?),
-        id: row.get(10)?,
-    })
-}
-
-pub(in crate::store) fn source(row: &Row<'_>) -> rusqlite::Result<Source> {
-    let mut names = Vec::new();
-    let mut rest = row.get_ref(7)?.as_blob()?;
-    while let Some((length, more)) = rest.split_first() {
-        let Some((name, more)) = more.split_at_checked(usize::from(*length)) else { break };
-        names.push(name.into());
-        rest = more;
-    }
-    Ok(Source {
-        campaign: row.get(0)?,
-        first: row.get(1)?,
-        last: row.get(2)?,
-        failures: row.get::<_, i64>(3)?.unsigned_abs(),
-        pace: pace(row, 4)?,
-        names: Arc::new(names),
-    })
-}
-
-pub(in crate::store) fn campaign(row: &Row<'_>) -> rusqlite::Result<Campaign> {
-    Ok(Campaign {
-        id: row.get(0)?,
-        number: row.get(1)?,
-        joined: row.get(2)?,
-        tool: row.get(3)?,
-        first: row.get(4)?,
-        last: row.get(5)?,
-        failures: row.get::<_, i64>(6)?.unsigned_abs(),
-        sources: row.get::<_, i64>(7)?.unsigned_abs(),
-        heavy: row.get::<_, i64>(8)?.unsigned_abs(),
-        names: row.get::<_, i64>(9)?.unsigned_abs(),
-        is_crowd: row.get(10)?,
-        pace: pace(row, 11)?,
-        network: row.get(14)?,
-        spelling: Spelling {
-            full: row.get::<_, i64>(15)?.unsigned_abs(),
-            bare: row.get::<_, i64>(16)?.unsigned_abs(),
-        },
-    })
-}
-
-pub(in crate::store) fn own(row: &Row<'_>) -> rusqlite::Result<Own> {
-    Ok(Own {
-        user: some_text(row, 0)?,
-        network: network(row, 1)?,
-        tool: row.get(2)?,
-        first: row.get(3)?,
-        last: row.get(4)?,
-        failures: row.get::<_, i64>(5)?.unsigned_abs(),
-        pace: pace(row, 6)?,
-        number: row.get(9)?,
-    })
-}
-
-/// Three columns from `first` on.
-fn pace(row: &Row<'_>, first: usize) -> rusqlite::Result<Pace> {
-    Ok(Pace {
-        gap: row.get(first)?,
-        regular: row.get::<_, i64>(first + 1)?.unsigned_abs(),
-        gaps: row.get::<_, i64>(first + 2)?.unsigned_abs(),
-    })
-}
-
-fn been(row: &Row<'_>) -> rusqlite::Result<Been> {
-    Ok(Been {
-        account: some_text(row, 0)?,
-        network: network(row, 1)?,
-        first: row.get(2)?,
-        last: row.get(3)?,
-        country: country(row, 4)?,
-        number: row.get(5)?,
-    })
-}
-
-pub(in crate::store) fn some_text(row: &Row<'_>, column: usize) -> rusqlite::Result<Untrusted> {
-    Ok(text(row, column)?.unwrap_or_else(|| Untrusted::from("")))
-}
-
-pub(in crate::store) fn network(row: &Row<'_>, column: usize) -> rusqlite::Result<Network> {
-    let cidr: String = row.get(column)?;
-    let unknown = || Network::of(IpAddr::from([0, 0, 0, 0]));
-    Ok(Network::parse(&cidr).unwrap_or_else(unknown))
-}
-
-pub(in crate::store) fn country(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Country>> {
-    let code: Option<String> = row.get(column)?;
-    Ok(code.and_then(|code| Country::parse(code.as_bytes())))
-}
-
-fn bytes<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r [u8]> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,
-        _ => b"",
-    })
 }

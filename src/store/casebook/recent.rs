@@ -1,11 +1,12 @@
 //! What an hour changes stands apart from what a year left behind.
 //!
 //! Each bot, name and account has a row of its own, and among millions each row is in another page. So
-//! those that were changed of late come first in the keys of `source`, `aim` and `login` (`recent`), where
-//! they are near one another, and now and then all are put in their places at once. Until then an address
-//! or a name may have two rows: of `source` and `aim` the recent one holds, those of `login` add up. Of
-//! `been` one column changes, which stands apart in `been_again`. Rows of `campaign_again` hold instead of
-//! those of `campaign`, and rows of `place_again` add to those of `place`.
+//! what was changed of late is written where it is near one another, and now and then all is put in its
+//! place at once. Until then there may be two rows. Those in `source_again` (of which the last holds),
+//! `been_again` and `campaign_again` hold instead of those in `source`, `been` and `campaign`, and what is
+//! in `place_again` adds to `place`: the views `sources`, `whereabouts`, `campaigns` and `places` have what
+//! holds. Of `aim` and `login`, rows of late come first in the key (`recent`): of `aim` the recent one
+//! holds, those of `login` add up.
 
 use rusqlite::Connection;
 
@@ -24,16 +25,12 @@ pub(in crate::store) const AIMS_OF: &str =
 /// Whether a row of `aim` holds.
 pub(in crate::store) const AIM_HOLDS: &str = "(aim.recent OR NOT EXISTS (SELECT 1 FROM aim AS newer \
     WHERE newer.recent = 1 AND newer.name = aim.name AND newer.campaign = aim.campaign))";
-/// Whether a row of `source` holds.
-pub(in crate::store) const SOURCE_HOLDS: &str = "(source.recent OR NOT EXISTS (SELECT 1 FROM source \
-    AS newer WHERE newer.recent = 1 AND newer.address = source.address))";
 /// Whether a row of `campaign` holds; the view `campaigns` has those that do.
 pub(in crate::store) const CAMPAIGN_HOLDS: &str =
     "NOT EXISTS (SELECT 1 FROM campaign_again AS newer WHERE newer.id = campaign.id)";
-/// Where accounts were, and when they were there last.
-pub(in crate::store) const BEEN: &str =
-    "been LEFT JOIN been_again AS again USING (name, account, network)";
-pub(in crate::store) const LAST_BEEN: &str = "max(been.last, ifnull(again.last, 0))";
+/// What is known of where a login came from; the two agree, where there are both.
+pub(in crate::store) const BEEN: &str = "LEFT JOIN been USING (name, account, network) \
+    LEFT JOIN been_again AS again USING (name, account, network)";
 
 /// Where a transaction writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,12 +60,12 @@ impl Tier {
         if self == Self::Recent { "place_again" } else { "place" }
     }
 
-    /// The row that holds: the first that `look` finds, which gets the value of `recent`.
+    /// The row that holds: the first that `look` finds.
     pub(super) fn find<T>(
         self,
-        mut look: impl FnMut(i64) -> rusqlite::Result<Option<T>>,
+        mut look: impl FnMut(Self) -> rusqlite::Result<Option<T>>,
     ) -> rusqlite::Result<Option<T>> {
-        let mut found = self.all().iter().map(|tier| look(*tier as i64));
+        let mut found = self.all().iter().map(|tier| look(*tier));
         found.find_map(Result::transpose).transpose()
     }
 }
@@ -83,6 +80,7 @@ impl Casebook<'_> {
         self.tier = if waiting < BACKLOG { Tier::Recent } else { Tier::Sorted };
         if recent > 0 && (self.tier == Tier::Sorted || recent + waiting > MANY) {
             put_in_place(self.connection)?;
+            self.has_moved = true;
         }
         if self.tier == Tier::Recent {
             let sql = "UPDATE judgement SET recent = recent + ?";
@@ -96,9 +94,9 @@ impl Casebook<'_> {
 pub(in crate::store) fn put_in_place(connection: &Connection) -> rusqlite::Result<()> {
     // In the order of the keys, so that each page is visited once.
     connection.execute_batch(
-        "REPLACE INTO source SELECT 0, address, campaign, first, last, failures, gap, regular, gaps, \
-             names FROM source WHERE recent = 1 ORDER BY address;
-         DELETE FROM source WHERE recent = 1;
+        "REPLACE INTO source SELECT address, campaign, first, last, failures, gap, regular, gaps, names \
+             FROM source_again ORDER BY address, id;
+         DELETE FROM source_again;
          REPLACE INTO aim SELECT 0, name, campaign, first, last, failures, sources FROM aim \
              WHERE recent = 1 ORDER BY name, campaign;
          DELETE FROM aim WHERE recent = 1;
@@ -112,8 +110,8 @@ pub(in crate::store) fn put_in_place(connection: &Connection) -> rusqlite::Resul
              first = min(coalesce(first, excluded.first), excluded.first), \
              last = max(coalesce(last, excluded.last), excluded.last);
          DELETE FROM login WHERE recent = 1;
-         REPLACE INTO been SELECT name, account, network, first, max(been.last, again.last), country, \
-             asn, aso FROM been_again AS again CROSS JOIN been USING (name, account, network);
+         REPLACE INTO been SELECT name, account, network, first, last, country, asn, aso \
+             FROM been_again ORDER BY name, account, network;
          DELETE FROM been_again;
          REPLACE INTO campaign SELECT * FROM campaign_again ORDER BY id;
          DELETE FROM campaign_again;

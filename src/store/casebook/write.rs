@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use jiff::civil::Date;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::params;
 
 use super::recent::Tier;
+use super::rows::read_login;
 use super::{Casebook, MOST_BEEN, Neighbour, News};
 use crate::campaign::{Been, Campaign, Own, Source, Tried, neighbourhood_of};
 use crate::origin::{AutonomousSystem, Country};
@@ -59,8 +60,13 @@ impl Casebook<'_> {
             let sql = "REPLACE INTO pardon VALUES (?, ?, ?)";
             let values = params![Address(address), source.first, source.last];
             self.connection.prepare_cached(sql)?.execute(values)?;
-            let sql = "DELETE FROM source WHERE recent IN (0, 1) AND address = ?";
-            self.connection.prepare_cached(sql)?.execute([Address(address)]).map(drop)
+            for sql in [
+                "DELETE FROM source WHERE address = ?",
+                "DELETE FROM source_again WHERE address = ?",
+            ] {
+                self.connection.prepare_cached(sql)?.execute([Address(address)])?;
+            }
+            Ok(())
         };
         put().map_err(|e| self.error(e))
     }
@@ -111,21 +117,15 @@ impl Casebook<'_> {
     /// them were known before.
     pub fn add_login(&mut self, news: &News) -> Result<(News, u64), StoreError> {
         // An upsert would have SQLite keep a copy of each page that it changes.
-        let find = "SELECT count, first, last, address, generation, position FROM login \
-            WHERE recent = ? AND name = ? AND account = ? AND network = ? AND day = ? AND service = ?";
         let insert = "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let update = "UPDATE login SET count = ?7, first = ?8, last = ?9, address = ?10, \
             generation = ?11, position = ?12 WHERE recent = ?1 AND name = ?2 AND account = ?3 \
             AND network = ?4 AND day = ?5 AND service = ?6";
+        let in_place = self.logins.remove(&news.id);
         let add = || -> rusqlite::Result<_> {
             let (name, network) = (name_of(news.account.as_bytes()), news.network.cidr());
             let News { account, day, service, .. } = news;
-            let mut statement = self.connection.prepare_cached(find)?;
-            let mut known = |tier: Tier| {
-                let key = params![tier as i64, name, account, network, day, service];
-                statement.query_row(key, |row| known_login(row, news)).optional()
-            };
-            let here = known(self.tier)?;
+            let here = read_login(self.connection, self.tier, news)?;
             let write = if here.is_some() { update } else { insert };
             let mut before = here.as_ref().map_or(0, |known| known.count);
             let mut all = here.map_or_else(|| news.clone(), |known| known.and(news));
@@ -137,7 +137,8 @@ impl Casebook<'_> {
                 place.1
             ])?;
             if self.tier == Tier::Recent
-                && let Some(sorted) = known(Tier::Sorted)?
+                && let Some(sorted) =
+                    in_place.map_or_else(|| read_login(self.connection, Tier::Sorted, news), Ok)?
             {
                 before += sorted.count;
                 all = sorted.and(&all);
@@ -160,18 +161,31 @@ impl Casebook<'_> {
         if known.is_some_and(|(_, last)| news.last < last + slack) {
             return Ok(());
         }
-        let is_again = known.is_some() && self.tier == Tier::Recent;
         let (code, number) = (country.map(Country::code), network.map_or(0, |it| it.number));
+        let tier = self.tier;
         let put = || -> rusqlite::Result<()> {
             let cidr = news.network.cidr();
-            if is_again {
-                let sql = "INSERT INTO been_again VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
-                    last = max(last, excluded.last)";
-                let values = params![name, news.account, cidr, news.last];
-                return self.connection.prepare_cached(sql)?.execute(values).map(drop);
+            let key = params![name, news.account, cidr, news.first, news.last];
+            if tier == Tier::Recent {
+                let sql = "UPDATE been_again SET first = min(first, ?4), last = max(last, ?5) \
+                    WHERE name = ?1 AND account = ?2 AND network = ?3";
+                // The row is to hold instead of the one that is there.
+                let copy = "INSERT INTO been_again SELECT name, account, network, min(first, ?4), \
+                    max(last, ?5), country, asn, aso, 0 FROM been \
+                    WHERE name = ?1 AND account = ?2 AND network = ?3";
+                if self.connection.prepare_cached(sql)?.execute(key)? > 0
+                    || self.connection.prepare_cached(copy)?.execute(key)? > 0
+                {
+                    return Ok(());
+                }
             }
-            let sql = "INSERT INTO been VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
-                first = min(first, excluded.first), last = max(last, excluded.last)";
+            let sql = match tier {
+                Tier::Recent => "INSERT INTO been_again VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
+                Tier::Sorted => {
+                    "INSERT INTO been VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
+                     first = min(first, excluded.first), last = max(last, excluded.last)"
+                }
+            };
             let mut insert = self.connection.prepare_cached(sql)?;
             let aso = network.map(|network| &network.organisation);
             let values =
@@ -252,12 +266,13 @@ impl Casebook<'_> {
         let mut sources = self.sources.take_changed();
         sources.sort_unstable_by_key(|(address, _)| *address);
         // Most stay in their campaign, whose index then need not be written.
-        let sql = "UPDATE source SET first = ?4, last = ?5, failures = ?6, gap = ?7, regular = ?8, \
-            gaps = ?9, names = ?10 WHERE recent = ?1 AND address = ?2 AND campaign = ?3";
+        let sql = "UPDATE source SET first = ?3, last = ?4, failures = ?5, gap = ?6, regular = ?7, \
+            gaps = ?8, names = ?9 WHERE address = ?1 AND campaign = ?2";
         let mut update = connection.prepare_cached(sql)?;
-        let mut put = connection
-            .prepare_cached("REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
-        let tier = self.tier as i64;
+        let mut put =
+            connection.prepare_cached("REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+        let mut add = connection
+            .prepare_cached("INSERT INTO source_again VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
         for (address, it) in sources {
             let (failures, names) = (it.failures.cast_signed(), joined(&it.names));
             let Source { campaign, first, last, .. } = *it;
@@ -265,8 +280,10 @@ impl Casebook<'_> {
             let (regular, gaps) = (regular.cast_signed(), gaps.cast_signed());
             let address = Address(address);
             let values =
-                params![tier, address, campaign, first, last, failures, gap, regular, gaps, names];
-            if update.execute(values)? == 0 {
+                params![address, campaign, first, last, failures, gap, regular, gaps, names];
+            if self.tier == Tier::Recent {
+                add.execute(values)?;
+            } else if update.execute(values)? == 0 {
                 put.execute(values)?;
             }
         }
@@ -318,18 +335,6 @@ impl Casebook<'_> {
         }
         Ok(())
     }
-}
-
-/// Logins of the kind of `news` that are known; of some that an early version read, no time is.
-fn known_login(row: &Row<'_>, news: &News) -> rusqlite::Result<News> {
-    Ok(News {
-        count: row.get::<_, i64>(0)?.unsigned_abs(),
-        first: row.get::<_, Option<i64>>(1)?.unwrap_or(i64::MAX),
-        last: row.get::<_, Option<i64>>(2)?.unwrap_or(i64::MIN),
-        address: row.get::<_, Option<Address>>(3)?.map_or(news.address, |it| it.0),
-        place: (row.get(4)?, row.get(5)?),
-        ..news.clone()
-    })
 }
 
 impl News {

@@ -299,8 +299,7 @@ fn logins_that_an_earlier_version_had_not_judged_are_judged_once() {
         let expected = "2026-11-01 2 0,2026-11-02 2 266,2026-11-03 2 532";
         assert_eq!(sentinel.ask_store(days), expected);
         assert_eq!(
-            sentinel
-                .ask_store("SELECT first || ' ' || again.last FROM been JOIN been_again AS again"),
+            sentinel.ask_store("SELECT first || ' ' || last FROM whereabouts"),
             "1793606400 1793696400"
         );
     }
