@@ -86,6 +86,8 @@ pub struct Hour {
     pub count: u64,
     /// The median of the same hour of the 14 days before, times 100; `None` if those are not known.
     pub usual_hundredths: Option<u64>,
+    /// The median of all that had failed on those days when it was over, times 100.
+    pub usual_by_then_hundredths: Option<u64>,
 }
 
 /// What of a day's log was read, which tells whether a small number is good news.

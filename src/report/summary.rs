@@ -123,19 +123,15 @@ fn compared(report: &Report) -> String {
     format!("{words} ({before}median of the 14 days before {usual})")
 }
 
-/// The median of the days before, times 100; for a day that is not over, that of its hours so far.
+/// The median of the days before, times 100; of a day that is not over, of what they had by this time.
 fn usual_hundredths(report: &Report) -> Option<u64> {
     let figures = &report.figures;
     if report.is_today {
         let now = report.made_at.timestamp();
         let hour = SignedDuration::from_hours(1);
-        let over = |it: &&Hour| it.start.checked_add(hour).is_ok_and(|end| end <= now);
-        return figures
-            .hours
-            .iter()
-            .filter(over)
-            .map(|hour| hour.usual_hundredths)
-            .try_fold(0_u64, |sum, usual| usual.map(|usual| sum.saturating_add(usual)));
+        let is_over = |it: &&Hour| it.start.checked_add(hour).is_ok_and(|end| end <= now);
+        let last = figures.hours.iter().rev().find(is_over).or(figures.hours.first());
+        return last?.usual_by_then_hundredths;
     }
     let days = figures.days.iter().rev().skip(1).take(14);
     median_hundredths(days.filter_map(|(_, count)| *count).collect())

@@ -68,6 +68,11 @@ impl Store {
                 of_day.map(|other| other.count).max()
             };
             hour.usual_hundredths = median_hundredths(before.iter().filter_map(same).collect());
+            let by_then = |day: &Vec<Hour>| {
+                let until = day.iter().filter(|other| other.of_day <= hour.of_day);
+                until.map(|other| other.count).sum()
+            };
+            hour.usual_by_then_hundredths = median_hundredths(before.iter().map(by_then).collect());
         }
         Ok(hours)
     }
@@ -81,7 +86,14 @@ impl Store {
             let time = Timestamp::from_second(start).unwrap_or_default();
             let of_day = time.to_zoned(zone.clone()).hour();
             let count = self.failures((start, next))?;
-            hours.push(Hour { start: time, of_day, count, usual_hundredths: None });
+            let (usual_hundredths, usual_by_then_hundredths) = (None, None);
+            hours.push(Hour {
+                start: time,
+                of_day,
+                count,
+                usual_hundredths,
+                usual_by_then_hundredths,
+            });
             start = next;
         }
         Ok(hours)

@@ -94,7 +94,14 @@ pub(crate) fn hours(day: Date, count: impl Fn(usize) -> u64) -> Vec<Hour> {
                 midnight.timestamp() + SignedDuration::from_hours(i64::try_from(at).unwrap());
             let of_day = start.to_zoned(zone()).hour();
             let usual = 400 + 250 * u64::try_from((of_day - 12).abs()).unwrap();
-            Hour { start, of_day, count: count(at), usual_hundredths: Some(usual) }
+            let usual_by_then_hundredths = Some(usual * (u64::try_from(of_day).unwrap() + 1));
+            Hour {
+                start,
+                of_day,
+                count: count(at),
+                usual_hundredths: Some(usual),
+                usual_by_then_hundredths,
+            }
         })
         .collect()
 }

@@ -22,8 +22,7 @@ pub(super) fn ask() -> String {
 /// Commands that lock `account` here, each with what it does; `settings` are those of [`ask`].
 pub(super) fn for_account(account: &Untrusted, settings: &str) -> Vec<String> {
     let quoted = quoted(account);
-    let mut lines = vec!["what to do:".to_owned()];
-    lines.extend(lock(settings, &quoted));
+    let mut lines = lock(settings, &quoted);
     let commands = [
         (format!("doveadm kick -- {quoted}"), "ends its IMAP and POP3 sessions"),
         ("postfix stop && postfix start".to_owned(), "ends its SMTP sessions, with all others"),

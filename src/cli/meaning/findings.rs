@@ -138,6 +138,9 @@ fn told(desk: &Desk<'_>, finding: &Finding, settings: &LazyCell<String>) -> Stri
             let _ = writeln!(out, "  {line}");
         }
     } else if finding.severity > Severity::Low {
+        let is_sure = finding.severity == Severity::High;
+        let _ =
+            writeln!(out, "  {}", if is_sure { "what to do:" } else { "if it was not its user:" });
         for line in advice::for_account(&finding.account, settings) {
             let _ = writeln!(out, "  {line}");
         }
@@ -213,8 +216,9 @@ fn words(sign: &Sign) -> String {
         ),
         Evidence::Jump => format!("{messages} in a day; before, at most {usual} a day"),
         Evidence::UnderAttack => format!(
-            "attackers failed {} on this account in the days before{campaign}",
-            counted(number, "time", "times")
+            "attackers failed {} on this account before{}",
+            counted(number, "time", "times"),
+            sign.campaign.map_or(String::new(), |it| format!(", campaign #{it} most often"))
         ),
         Evidence::ManyNetworks => format!(
             "logins from {} within a day that it never came from",

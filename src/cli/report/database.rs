@@ -215,8 +215,16 @@ impl Asked {
             .filter_map(|hour| {
                 let start = day.at(hour, 0, 0, 0).to_zoned(host.zone.clone()).ok()?.timestamp();
                 let usual = before.iter().map(|day| of_hour(*day, hour)).collect();
-                let usual_hundredths = median_hundredths(usual);
-                Some(Hour { start, of_day: hour, count: of_hour(day, hour), usual_hundredths })
+                let by_then = |day: &Date| (0..=hour).map(|hour| of_hour(*day, hour)).sum();
+                Some(Hour {
+                    start,
+                    of_day: hour,
+                    count: of_hour(day, hour),
+                    usual_hundredths: median_hundredths(usual),
+                    usual_by_then_hundredths: median_hundredths(
+                        before.iter().map(by_then).collect(),
+                    ),
+                })
             })
             .collect();
         Ok(figures)

@@ -120,41 +120,28 @@ fn verdict(
         let all = findings.iter().filter(move |it| it.severity == severity);
         names(all)
     };
-    let cannot = |why: &str| (Verdict::CannotTell { why: why.to_owned() }, Vec::new());
-    let (stolen, doubtful) = (of(Severity::High), of(Severity::Medium));
+    let cannot = |why: &str, to_do: &str| {
+        let to_do = Some(to_do).filter(|it| !it.is_empty()).map(|it| format!("To do: {it}"));
+        (Verdict::CannotTell { why: why.to_owned() }, Vec::from_iter(to_do))
+    };
+    let (doubtful, still) = (unseen(findings, Severity::Medium), names(open.iter()));
+    let mut stolen = of(Severity::High);
+    let is_new = |name: &&String| !stolen.contains(name);
+    let older: Vec<_> = still.iter().filter(is_new).cloned().collect();
+    stolen.extend(older);
     if !stolen.is_empty() {
-        let names = listed(&stolen);
-        let is_known = |it: &Finding| it.severity < Severity::High || it.acknowledged.is_some();
-        if findings.iter().all(is_known) {
-            let to_do =
-                "To do: nothing more, somebody has seen to it (`maillogsentinel findings ack`).";
-            return (Verdict::Stolen { accounts: stolen }, vec![to_do.to_owned()]);
-        }
-        let to_do = format!(
-            "To do: lock {names} now, then look at what was sent: `maillogsentinel findings` tells the \
-             evidence and the commands."
-        );
-        return (Verdict::Stolen { accounts: stolen }, vec![to_do]);
-    }
-    if let Some(first) = open.last() {
-        let accounts = names(open.iter());
-        let to_do = format!(
-            "To do: finding {} of {} {} open. Lock {} if you have not; `maillogsentinel findings` \
-             tells the commands, and `maillogsentinel findings ack {}` closes it.",
-            first.id,
-            day(host, first.time),
-            if known.is_over { "was still" } else { "is still" },
-            listed(&accounts),
-            first.id,
-        );
-        return (Verdict::Stolen { accounts }, vec![to_do]);
+        let to_do = about_the_stolen(host, known, (findings, open));
+        return (Verdict::Stolen { accounts: stolen }, to_do);
     }
     let coverage = &known.figures.coverage;
     if known.figures.total == 0 && coverage.lines == 0 && coverage.logins == 0 {
-        return cannot("nothing was read of that day");
+        return cannot(
+            "nothing was read of that day",
+            "`maillogsentinel doctor` tells whether the log is found and goes on.",
+        );
     }
     if known.has_errors {
-        return cannot("not all of the log could be read");
+        return cannot("not all of the log could be read", "mend what is named below.");
     }
     let own = host.address();
     let is_hidden = known
@@ -162,20 +149,65 @@ fn verdict(
         .busiest_address
         .is_some_and(|(address, count)| hides_clients(address, count, known.figures.total, own));
     if is_hidden {
-        return cannot("the clients' addresses are hidden");
+        return cannot("the clients' addresses are hidden", "let the log have them (see above).");
     }
     if !doubtful.is_empty() {
         let names = listed(&doubtful);
-        let why = format!("ask who logged in as {names}");
-        let to_do = format!(
-            "To do: ask {names} whether that was they: `maillogsentinel findings` tells what is odd."
-        );
-        return (Verdict::CannotTell { why }, vec![to_do]);
+        return cannot(&format!("ask who logged in as {names}"), &asking(&doubtful));
     }
     if coverage.logins > 0 && history < DAYS_NEEDED {
-        return cannot("the good logins of some days are needed to know what is unusual");
+        return cannot("the good logins of some days are needed to know what is unusual", "");
     }
     (Verdict::NobodyGotIn, Vec::new())
+}
+
+/// What to do when accounts are probably stolen, and about those that may be.
+fn about_the_stolen(
+    host: &Host,
+    known: &Known<'_>,
+    (findings, open): (&[Finding], &[Finding]),
+) -> Vec<String> {
+    let mut to_do = Vec::new();
+    let new = unseen(findings, Severity::High);
+    if !new.is_empty() {
+        to_do.push(format!(
+            "lock {} now, then look at what was sent: `maillogsentinel findings` tells the evidence and \
+             the commands.",
+            listed(&new)
+        ));
+    }
+    if let Some(first) = open.last() {
+        let accounts = names(open.iter());
+        to_do.push(format!(
+            "finding {} of {} {} open. Lock {} if you have not; `maillogsentinel findings` tells the \
+             commands, and `maillogsentinel findings ack {}` closes it.",
+            first.id,
+            day(host, first.time),
+            if known.is_over { "was still" } else { "is still" },
+            listed(&accounts),
+            first.id,
+        ));
+    }
+    let doubtful = unseen(findings, Severity::Medium);
+    if !doubtful.is_empty() {
+        to_do.push(asking(&doubtful));
+    }
+    if to_do.is_empty() {
+        let seen = "nothing more, somebody has seen to it (`maillogsentinel findings ack`).";
+        to_do.push(seen.to_owned());
+    }
+    let words = std::iter::once("To do: ").chain(std::iter::repeat("And: "));
+    words.zip(to_do).map(|(word, it)| format!("{word}{it}")).collect()
+}
+
+fn asking(accounts: &[String]) -> String {
+    let names = listed(accounts);
+    format!("ask {names} whether that was they: `maillogsentinel findings` tells what is odd.")
+}
+
+/// The accounts of findings that nobody acknowledged.
+fn unseen(findings: &[Finding], of: Severity) -> Vec<String> {
+    names(findings.iter().filter(|it| it.severity == of && it.acknowledged.is_none()))
 }
 
 /// What to do on a quiet day: strong passwords where attackers knock.

@@ -21,9 +21,7 @@ use super::rows::{
     read_been, read_campaign, read_login, read_neighbour, read_news, read_source, read_tried,
 };
 use super::{Casebook, Neighbour, News, next_id};
-use crate::campaign::{
-    Aim, Been, Campaign, LIST_ASKED, Source, Tried, neighbourhood_of, source_of,
-};
+use crate::campaign::{Aim, Been, Campaign, LIST_ASKED, Source, Tried, source_of};
 use crate::store::schema::parse_once;
 use crate::store::{Store, StoreError};
 use crate::untrusted::Untrusted;
@@ -145,6 +143,13 @@ impl Casebook<'_> {
         }
     }
 
+    /// Asks for nothing more: what was or will be read does not hold.
+    pub(super) fn leave_ahead(&mut self) {
+        self.ahead = None;
+        self.near.clear();
+        self.logins.clear();
+    }
+
     /// What is read of aims from now on does not hold: rows of two campaigns were put together.
     pub(super) fn take_no_aims(&mut self) {
         if let Some(ahead) = &mut self.ahead {
@@ -157,9 +162,7 @@ impl Casebook<'_> {
         for (address, source) in found.sources {
             self.sources.read(address, source);
         }
-        for (address, neighbour) in found.neighbours {
-            self.neighbours.read(neighbourhood_of(address), neighbour);
-        }
+        self.near.extend(found.neighbours);
         self.logins.extend(found.logins);
         for (name, been) in found.been {
             self.been.read(name, Some(been));

@@ -176,7 +176,7 @@ impl Casebook<'_> {
         self.horizon = horizon;
         let flushed = self.flush();
         if is_back {
-            self.ahead = None;
+            self.leave_ahead();
             // What was left out as too old may count again.
             self.aims.clear();
         }

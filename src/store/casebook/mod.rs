@@ -105,6 +105,8 @@ pub struct Casebook<'s> {
     ahead: Option<Ahead>,
     /// What was read ahead of logins, by the row of what is new of them.
     logins: HashMap<i64, Option<News>>,
+    /// Neighbours of addresses that were read ahead, as they were before the transaction.
+    near: HashMap<IpAddr, Option<Neighbour>>,
     /// Whether rows were put in their places, which were read before.
     has_moved: bool,
 }
@@ -144,6 +146,7 @@ impl Store {
             places: HashMap::default(),
             ahead: None,
             logins: HashMap::default(),
+            near: HashMap::default(),
             has_moved: false,
         })
     }
@@ -171,8 +174,7 @@ impl Casebook<'_> {
         (last_failure, last_news): (i64, (i64, i64)),
         beginning: Option<i64>,
     ) -> Result<(), StoreError> {
-        self.ahead = None;
-        self.logins.clear();
+        self.leave_ahead();
         let done = self.flush().and_then(|()| {
             let sql = "UPDATE judgement SET last_failure = ?, beginning = ?, last_number = ?";
             self.connection.execute(sql, (last_failure, beginning, self.next_number - 1))?;
@@ -233,7 +235,7 @@ impl Casebook<'_> {
         }
         self.flush().map_err(|e| self.error(e))?;
         // What is forgotten here must not come back as it was.
-        self.ahead = None;
+        self.leave_ahead();
         // What is asked for most is kept, if others have grown.
         let [sources, neighbours, aims, own, been, campaigns, _] = all.map(|kept| kept >= most);
         if sources {

@@ -46,7 +46,8 @@ impl Casebook<'_> {
     /// The campaign that was last seen next to an address.
     pub fn neighbour(&mut self, address: IpAddr) -> Result<Option<Rc<Neighbour>>, StoreError> {
         let (connection, tier) = (self.connection, self.tier);
-        let load = || read_neighbour(connection, tier, address);
+        let ahead = self.near.remove(&address);
+        let load = || ahead.map_or_else(|| read_neighbour(connection, tier, address), Ok);
         let near = self.neighbours.get(&neighbourhood_of(address), load);
         near.map_err(|source| self.error(source))
     }

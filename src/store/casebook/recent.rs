@@ -95,7 +95,8 @@ pub(in crate::store) fn put_in_place(connection: &Connection) -> rusqlite::Resul
     // In the order of the keys, so that each page is visited once.
     connection.execute_batch(
         "REPLACE INTO source SELECT address, campaign, first, last, failures, gap, regular, gaps, names \
-             FROM source_again ORDER BY address, id;
+             FROM source_again AS again WHERE NOT EXISTS (SELECT 1 FROM source_again AS newer \
+             WHERE newer.address = again.address AND newer.id > again.id) ORDER BY address;
          DELETE FROM source_again;
          REPLACE INTO aim SELECT 0, name, campaign, first, last, failures, sources FROM aim \
              WHERE recent = 1 ORDER BY name, campaign;

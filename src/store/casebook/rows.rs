@@ -24,23 +24,27 @@ pub(in crate::store) const CAMPAIGN: &str = "SELECT id, number, joined, tool, fi
 pub(in crate::store) const OWN: &str =
     "SELECT user, network, tool, first, last, failures, gap, regular, gaps, asn FROM own";
 
-/// Of the sources in a table next to an address, the one seen last; the nearest few hundred on each
-/// side, for a /48 may have tens of thousands. IPv4 and IPv6 lie among each other.
+/// Of the sources next to an address, the one seen last; the nearest few hundred on each side, for a /48
+/// may have tens of thousands. IPv4 and IPv6 lie among each other.
 macro_rules! neighbours {
-    ($table:literal) => {
+    ($which:literal) => {
         concat!(
-            "SELECT campaign, max(last) FROM ( \
-             SELECT * FROM (SELECT campaign, last, address FROM ",
-            $table,
-            " WHERE address BETWEEN ?1 AND ?2 AND length(address) = length(?2) \
-             ORDER BY address DESC LIMIT 300) UNION ALL \
-             SELECT * FROM (SELECT campaign, last, address FROM ",
-            $table,
-            " WHERE address BETWEEN ?2 AND ?3 AND length(address) = length(?2) \
-             ORDER BY address LIMIT 300))"
+            "SELECT campaign, last FROM ( \
+             SELECT * FROM (SELECT campaign, last, address",
+            $which,
+            " address BETWEEN ?1 AND ?2 AND length(address) = length(?2) \
+             GROUP BY address ORDER BY address DESC LIMIT 300) UNION ALL \
+             SELECT * FROM (SELECT campaign, last, address",
+            $which,
+            " address BETWEEN ?2 AND ?3 AND length(address) = length(?2) \
+             GROUP BY address ORDER BY address LIMIT 300)) ORDER BY last DESC, campaign DESC LIMIT 1"
         )
     };
 }
+/// Those in their places.
+const NEIGHBOURS: &str = neighbours!(", 0 FROM source WHERE");
+/// Those that changed of late: of each the last row.
+const NEIGHBOURS_AGAIN: &str = neighbours!(", max(id) FROM source_again WHERE");
 
 pub(super) fn read_tried(
     connection: &Connection,
@@ -101,20 +105,15 @@ pub(super) fn read_neighbour(
 ) -> rusqlite::Result<Option<Neighbour>> {
     let (first, last) = neighbours_of(address);
     let [first, address, last] = [first, address, last].map(Address);
-    let row = |row: &Row<'_>| {
-        let campaign: Option<i64> = row.get(0)?;
-        campaign.map(|campaign| Ok(Neighbour { campaign, last: row.get(1)? })).transpose()
-    };
+    let row = |row: &Row<'_>| Ok(Neighbour { campaign: row.get(0)?, last: row.get(1)? });
     let mut near: Option<Neighbour> = None;
     for tier in tier.all() {
-        let sql = match tier {
-            Tier::Sorted => neighbours!("source"),
-            Tier::Recent => neighbours!("source_again"),
-        };
+        let sql = if *tier == Tier::Sorted { NEIGHBOURS } else { NEIGHBOURS_AGAIN };
         let mut statement = connection.prepare_cached(sql)?;
-        let found = statement.query_row([&first, &address, &last], row)?;
+        let found = statement.query_row([&first, &address, &last], row).optional()?;
         // What was put elsewhere since was seen again.
-        near = found.filter(|it| near.is_none_or(|near| near.last < it.last)).or(near);
+        let rank = |it: Neighbour| (it.last, it.campaign);
+        near = found.filter(|it| near.is_none_or(|near| rank(near) < rank(*it))).or(near);
     }
     Ok(near)
 }
@@ -138,15 +137,6 @@ pub(super) fn read_been(connection: &Connection, name: &Untrusted) -> rusqlite::
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(params![name, MOST_BEEN + 1], been)?;
     let mut all = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-    if all.len() > MOST_BEEN as usize {
-        // To sort what few have too many of would cost more than to read it.
-        let sql = "SELECT account, network, first, last, country, asn FROM whereabouts \
-            WHERE name = ? ORDER BY last DESC LIMIT ?";
-        return connection
-            .prepare_cached(sql)?
-            .query_map(params![name, MOST_BEEN], been)?
-            .collect();
-    }
     let sql = "SELECT account, network, first, last, country, asn FROM been_again WHERE name = ?";
     let mut statement = connection.prepare_cached(sql)?;
     for late in statement.query_map([name], been)? {
@@ -156,6 +146,13 @@ pub(super) fn read_been(connection: &Connection, name: &Untrusted) -> rusqlite::
             Some(been) => *been = late,
             None => all.push(late),
         }
+    }
+    if all.len() > MOST_BEEN as usize {
+        // To sort what few have too many of would cost more than to read it.
+        let sql = "SELECT account, network, first, last, country, asn FROM whereabouts \
+            WHERE name = ? ORDER BY last DESC, account, network LIMIT ?";
+        let mut statement = connection.prepare_cached(sql)?;
+        return statement.query_map(params![name, MOST_BEEN], been)?.collect();
     }
     Ok(all)
 }

@@ -53,7 +53,7 @@ impl Casebook<'_> {
     pub fn pardon(&mut self, address: IpAddr, source: &Source) -> Result<(), StoreError> {
         // What is next to it is another source's campaign now, if any's; those must have been written.
         self.flush().map_err(|e| self.error(e))?;
-        self.ahead = None;
+        self.leave_ahead();
         self.sources.remove(&address);
         self.neighbours.remove(&neighbourhood_of(address));
         let put = || -> rusqlite::Result<()> {

@@ -186,6 +186,74 @@ fn a_stolen_account_is_not_over_before_somebody_says_so() {
 }
 
 #[test]
+fn what_was_seen_to_hides_nothing_that_is_open() {
+    let mut log = Vec::new();
+    for (day, user) in [(12, "anna"), (11, "dora"), (10, "emil"), (9, "anna")] {
+        log.extend(success(&ago(day * DAY), "198.18.7.5", user));
+    }
+    for (day, thief, user) in [(3, "203.0.113.77", "anna"), (0, "203.0.114.78", "dora")] {
+        for at in 0..40 {
+            log.extend(failure(&ago(day * DAY + 60 - at), thief, &format!("name{}", at % 8)));
+        }
+        log.extend(success(&ago(day * DAY), thief, user));
+    }
+    let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
+    sentinel.run().exits(0);
+    let found = json(&sentinel, &["findings", "--json"], 1);
+    let high: Vec<_> = found.as_array().unwrap().iter().map(|it| &it["severity"]).collect();
+    assert_eq!(high, ["high", "high"], "{found:#}");
+    let report = ["--report", "--date", "today", "-q", "--output", "-"];
+    let report = || {
+        let told = Ran::of(&mut sentinel.command(&report)).exits(0).stdout;
+        told.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let told = report();
+    assert!(told.contains("ACCOUNT dora AND 1 MORE PROBABLY STOLEN."), "{told}");
+    assert!(told.contains("To do: lock dora now"), "{told}");
+    assert!(told.contains("And: finding 1 of ") && told.contains("Lock anna if"), "{told}");
+    Ran::of(&mut sentinel.command(&["findings", "ack", "2"])).exits(0);
+    let told = report();
+    assert!(told.contains("To do: finding 1 of ") && told.contains("Lock anna if"), "{told}");
+    assert!(!told.contains("nothing more"), "{told}");
+    Ran::of(&mut sentinel.command(&["findings", "ack", "1"])).exits(0);
+    assert!(report().contains("nothing more, somebody has seen to it"), "{}", report());
+}
+
+#[test]
+fn of_a_day_of_which_nothing_was_read_the_report_tells_whom_to_ask() {
+    let sentinel = Sentinel::default().file("mail.log", failure(&ago(DAY), "192.0.2.1", "x"));
+    sentinel.run().exits(0);
+    let report = ["--report", "--date", "2020-01-01", "-q", "--output", "-"];
+    let told = Ran::of(&mut sentinel.command(&report)).exits(0).stdout;
+    assert!(
+        told.contains("CANNOT TELL") && told.contains("To do: `maillogsentinel doctor`"),
+        "{told}"
+    );
+}
+
+#[test]
+fn where_few_fail_the_hours_of_a_day_are_compared_together() {
+    let mut log = Vec::new();
+    let now: usize = ago(0).get(11..13).unwrap().parse().unwrap();
+    // Each day an hour later, and each time three: no hour has any on most days.
+    for day in (1..=14_i64).rev() {
+        for at in 0..3 {
+            let hour = usize::try_from(day).unwrap() % (now + 1);
+            let stamp = ago(day * DAY);
+            let stamp = format!("{}T{hour:02}:1{at}:00+00:00", stamp.get(..10).unwrap());
+            log.extend(failure(&stamp, "192.0.2.1", "x"));
+        }
+    }
+    (0..3).for_each(|_| log.extend(failure(&ago(0), "192.0.2.1", "x")));
+    let sentinel = Sentinel::default().file("mail.log", log);
+    sentinel.run().exits(0);
+    let report = ["--report", "--date", "today", "-q", "--output", "-"];
+    let told = Ran::of(&mut sentinel.command(&report)).exits(0).stdout;
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!told.contains("usually are none"), "{told}");
+}
+
+#[test]
 fn an_account_that_was_stolen_twice_is_one_account() {
     let mut log = Vec::new();
     for (day, thief) in [(50, "203.0.113.77"), (3, "203.0.114.78")] {
