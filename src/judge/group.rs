@@ -80,6 +80,7 @@ impl Judge<'_> {
         self.book.put_source(address, source.clone());
         self.note_neighbour(&campaign, tried);
         self.remember_growth(&campaign, is_new);
+        self.remember_nest(&campaign);
         if let Some(other) = crossed {
             campaign = self.join(campaign, other)?;
         }

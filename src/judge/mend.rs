@@ -15,10 +15,10 @@ use super::group::{DAY, HOUR, LONGEST};
 /// Attackers at one provider that were seen within such a time work at the same hours.
 pub(super) const NESTING: i64 = 2 * HOUR;
 
-/// Where an attacker is at home: the number of the only network it comes from, and its tool.
-pub(super) fn nest_of(campaign: &Campaign) -> Option<(u32, String)> {
+/// Where an attacker is at home: the number of the only network it comes from.
+fn nest_of(campaign: &Campaign) -> Option<u32> {
     let number = campaign.network.filter(|number| *number != 0)?;
-    (campaign.heavy > 0 && campaign.names >= 4).then(|| (number, campaign.tool.clone()))
+    (campaign.heavy > 0 && campaign.names >= 4).then_some(number)
 }
 
 impl Judge<'_> {
@@ -110,6 +110,13 @@ impl Judge<'_> {
         self.nest(own, tried)
     }
 
+    /// Notes where an attacker is at home.
+    pub(super) fn remember_nest(&mut self, campaign: &Campaign) {
+        if let Some(number) = nest_of(campaign) {
+            self.nests.entry(number).or_default().insert(campaign.id);
+        }
+    }
+
     /// Attackers that began within a day and work at the same hours, at one provider and with the same
     /// tool, are one.
     pub(super) fn nest(
@@ -121,19 +128,30 @@ impl Judge<'_> {
         if number == 0 || campaign.names < 4 {
             return Ok(campaign);
         }
-        let key = (number, campaign.tool.clone());
-        if let Some(other) = self.nests.get(&key).copied()
-            && let Some(other) = self.book.campaign(other)?
-            && other.id != campaign.id
-            && other.spelling.is_like(campaign.spelling)
-            && tried.time - other.last <= NESTING
-            && (campaign.first - other.first).abs() <= DAY
-        {
-            let campaign = self.join(campaign, Rc::unwrap_or_clone(other))?;
-            self.nests.insert(key, campaign.id);
-            return Ok(campaign);
+        // What they are is asked anew, so that it does not matter which of them came here before.
+        let mut nest = self.nests.remove(&number).unwrap_or_default();
+        let mut latest: Option<Rc<Campaign>> = None;
+        for id in std::mem::take(&mut nest) {
+            let Some(other) = self.book.campaign(id)? else { continue };
+            if nest_of(&other) != Some(number) || tried.time - other.last > NESTING {
+                continue;
+            }
+            nest.insert(other.id);
+            if other.id != campaign.id
+                && other.tool == campaign.tool
+                && other.spelling.is_like(campaign.spelling)
+                && (campaign.first - other.first).abs() <= DAY
+                && latest.as_ref().is_none_or(|latest| latest.last < other.last)
+            {
+                latest = Some(other);
+            }
         }
-        self.nests.insert(key, campaign.id);
+        self.nests.insert(number, nest);
+        let campaign = match latest {
+            Some(other) => self.join(campaign, Rc::unwrap_or_clone(other))?,
+            None => campaign,
+        };
+        self.remember_nest(&campaign);
         Ok(campaign)
     }
 

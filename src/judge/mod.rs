@@ -117,8 +117,8 @@ struct Judge<'s> {
     singles: HashMap<Manner, VecDeque<(i64, i64)>>,
     /// Crowds that may go on, by their tool; the newest last.
     crowds: HashMap<String, Vec<i64>>,
-    /// Attackers of late by network and tool.
-    nests: HashMap<(u32, String), i64>,
+    /// Attackers of late by network.
+    nests: HashMap<u32, BTreeSet<i64>>,
     /// The day of the last failure: from, up to.
     today: Option<(i64, i64, Date)>,
 }
@@ -151,9 +151,7 @@ impl<'s> Judge<'s> {
             if campaign.may_go_on(latest) {
                 judge.remember(&campaign);
             }
-            if let Some(key) = mend::nest_of(&campaign) {
-                judge.nests.insert(key, campaign.id);
-            }
+            judge.remember_nest(&campaign);
         }
         Ok(judge)
     }

@@ -57,10 +57,12 @@ impl Casebook<'_> {
             let mut statement = self.connection.prepare_cached(&sql)?;
             let visit = |row: &Row<'_>| {
                 let first = row.get(1)?;
+                let last = row.get::<_, Option<i64>>(2)?;
                 Ok(Visit {
                     service: some_text(row, 0)?,
                     first,
-                    last: row.get::<_, Option<i64>>(2)?.unwrap_or(first).min(until),
+                    // Where some came later, which was the last before is not known.
+                    last: last.filter(|last| *last <= until).unwrap_or(first),
                     country: country(row, 3)?,
                     number: row.get::<_, Option<u32>>(4)?.unwrap_or(0),
                 })
