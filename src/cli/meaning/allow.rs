@@ -29,10 +29,12 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &Allow) -> Result<Status, StoreErro
                 Err(why) => return Ok(usage(&why)),
             };
             if desk.store.disallow(&what)? {
-                return Ok(desk.confirm(&format!("{what} is not on the list any more.\n")));
+                return Ok(
+                    desk.confirm(&format!("{} is not on the list any more.\n", shown(&what)))
+                );
             }
             let hint = "`maillogsentinel allow` shows the list";
-            Ok(fail(&format!("{what} is not on the list"), Some(hint)))
+            Ok(fail(&format!("{} is not on the list", shown(&what)), Some(hint)))
         }
         None => list(desk, args.json),
     }
@@ -64,7 +66,7 @@ fn add(desk: &mut Desk<'_>, add: &AllowAdd) -> Result<Status, StoreError> {
     } else {
         "what fails on it is no attack, and its theft is not told"
     };
-    let told = format!("{what} is on the list{until}: from now on, {means}.\n");
+    let told = format!("{} is on the list{until}: from now on, {means}.\n", shown(&what));
     Ok(desk.confirm(&told))
 }
 
@@ -89,7 +91,7 @@ fn canonical(what: &str) -> Result<String, String> {
     if what.is_empty() || what.chars().any(char::is_control) || is_like_address(what) {
         return Err(format!(
             "an address, a network as CIDR or an account is wanted, and {} is none",
-            crate::untrusted::for_terminal(what.as_bytes())
+            shown(what)
         ));
     }
     Ok(what.to_ascii_lowercase())
@@ -107,7 +109,7 @@ fn list(desk: &Desk<'_>, as_json: bool) -> Result<Status, StoreError> {
     let all = desk.store.allowed()?;
     if as_json {
         let all = all.iter().map(|it| Document {
-            what: it.what.clone(),
+            what: shown(&it.what).into_owned(),
             until: it.until.map(|until| desk.stamp(until)),
             comment: it.comment.as_ref().map(|it| it.for_terminal().into_owned()),
         });
@@ -124,11 +126,12 @@ fn list(desk: &Desk<'_>, as_json: bool) -> Result<Status, StoreError> {
             Some(until) => format!("until {}", desk.moment(until - 1).split_at(10).0),
         };
         let comment = it.comment.as_ref().map(|it| it.for_terminal().into_owned());
-        vec![
-            crate::untrusted::for_terminal(it.what.as_bytes()).into_owned(),
-            until,
-            comment.unwrap_or_default(),
-        ]
+        vec![shown(&it.what).into_owned(), until, comment.unwrap_or_default()]
     });
     Ok(print(&table::lines(&rows.collect::<Vec<_>>()), Status::Done))
+}
+
+/// Whoever typed it may have copied it from somewhere.
+fn shown(what: &str) -> std::borrow::Cow<'_, str> {
+    crate::untrusted::for_terminal(what.as_bytes())
 }

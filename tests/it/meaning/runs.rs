@@ -109,3 +109,25 @@ fn what_is_judged_hour_by_hour_is_what_is_judged_at_once() {
     assert!(meaning.contains("campaigns"), "{meaning}");
     assert_eq!(meaning, told(&at_once));
 }
+
+#[test]
+fn logins_of_a_day_that_are_read_together_are_not_at_once() {
+    // An account that is new here: from home in the morning and at night, from abroad in between.
+    let lines = [
+        success("2026-11-20T08:00:00+00:00", "198.18.7.5", "bob"),
+        success("2026-11-21T03:00:00+00:00", "198.18.7.5", "alice"),
+        success("2026-11-21T09:00:00+00:00", "203.0.113.33", "alice"),
+        success("2026-11-21T22:00:00+00:00", "198.18.7.5", "alice"),
+    ];
+    let server =
+        |log: Vec<u8>| Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
+    let (at_once, one_by_one) = (server(lines.concat()), server(Vec::new()));
+    at_once.run().exits(0);
+    for line in lines {
+        one_by_one.append("mail.log", line);
+        one_by_one.run().exits(0);
+    }
+    let signs = "SELECT ifnull(group_concat(kind), 'none') FROM sign";
+    assert_eq!(at_once.ask_store(signs), "none", "six hours lie between");
+    assert_eq!(one_by_one.ask_store(signs), "none");
+}
