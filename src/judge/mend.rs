@@ -129,9 +129,9 @@ impl Judge<'_> {
             return Ok(campaign);
         }
         // What they are is asked anew, so that it does not matter which of them came here before.
-        let mut nest = self.nests.remove(&number).unwrap_or_default();
+        let mut nest = BTreeSet::new();
         let mut latest: Option<Rc<Campaign>> = None;
-        for id in std::mem::take(&mut nest) {
+        for id in self.nests.remove(&number).unwrap_or_default() {
             let Some(other) = self.book.campaign(id)? else { continue };
             if nest_of(&other) != Some(number) || tried.time - other.last > NESTING {
                 continue;

@@ -60,8 +60,7 @@ fn add(desk: &mut Desk<'_>, add: &AllowAdd) -> Result<Status, StoreError> {
     let comment = add.comment.as_deref().map(Into::into);
     desk.store.allow(&Allowed { what: what.clone(), until, comment }, desk.now)?;
     let until = add.until.as_ref().map_or(String::new(), |day| format!(" until {day}"));
-    let is_address = add.what.parse::<IpAddr>().is_ok() || add.what.contains('/');
-    let means = if is_address {
+    let means = if what.parse::<IpNet>().is_ok() {
         "what fails from there is no attack, and no login from there is told as a theft"
     } else {
         "what fails on it is no attack, and its theft is not told"
