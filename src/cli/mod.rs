@@ -38,9 +38,7 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = OsString>) -> Status {
     let words: Vec<_> = words.into_iter().collect();
     let args = match Args::try_parse_from(&words) {
         Ok(args) => Args { set: settings(&words), ..args },
-        Err(error) => {
-            return mistyped(&error);
-        }
+        Err(error) => return mistyped(&error, &words),
     };
     args.color.write_global();
     if args.version {
@@ -103,11 +101,14 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = OsString>) -> Status {
 }
 
 /// Says what is wrong with the command line, or what was asked of it.
-fn mistyped(error: &clap::Error) -> Status {
+fn mistyped(error: &clap::Error, words: &[OsString]) -> Status {
     let _ = error.print();
+    let command = Args::command();
+    // A word that a subcommand does not know is no log.
+    let is_known = |word: &OsString| command.find_subcommand(word).is_some();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Status::Done,
-        ErrorKind::InvalidSubcommand => say(
+        ErrorKind::InvalidSubcommand if !words.iter().any(is_known) => say(
             "hint",
             "to look into a log: maillogsentinel explain FILE; to record it: maillogsentinel --set \
              paths.mail_log=FILE",

@@ -52,7 +52,7 @@ pub const KEYS: &[Key] = keys! {
         "smtp_port": Kind::Number { least: 1, most: 65535 }, "25", "Its port.";
         "smtp_security": Kind::OneOf(&["none", "starttls", "tls"]), "none", "How the connection to it is encrypted.";
         "smtp_user": Kind::Text, "", "The user to log in there as, if any.";
-        "smtp_password": Kind::Secret, "", "The password; better in smtp_password_file.";
+        "smtp_password": Kind::Secret("any text"), "", "The password; better in smtp_password_file.";
         "smtp_password_file": Kind::OptionalPath, "", "A file that holds the password; without one, systemd's credential `smtp_password` is used if there is one.";
     }
     "geolocation" {
@@ -87,7 +87,7 @@ pub const KEYS: &[Key] = keys! {
     }
     "alert" {
         "mail": Kind::Bool, "true", "Whether those who get the report are mailed at once when an account is probably stolen.";
-        "webhook": Kind::Secret, "", "A URL that gets it by HTTP, without this mail server; better in webhook_file.";
+        "webhook": Kind::Secret("a URL that starts with https:// or http://, or nothing"), "", "A URL that gets it by HTTP, without this mail server; better in webhook_file.";
         "webhook_file": Kind::OptionalPath, "", "A file that holds the URL; without one, systemd's credential `webhook` is used if `webhook` is set.";
         "webhook_shape": Kind::OneOf(&["json", "slack", "ntfy", "gotify", "matrix"]), "json", "What the webhook takes.";
         "command": Kind::Text, "", "A program, with its arguments, that gets it as JSON on its standard input.";
@@ -114,7 +114,7 @@ pub const KEYS: &[Key] = keys! {
         "db_port": Kind::OptionalNumber { least: 1, most: 65535 }, "", "Its port; empty means the usual one.";
         "db_name": Kind::Text, "", "The database's name.";
         "db_user": Kind::Text, "", "The user to log in there as; empty means the one that this runs as.";
-        "db_password": Kind::Secret, "", "The password; better in db_password_file.";
+        "db_password": Kind::Secret("any text"), "", "The password; better in db_password_file.";
         "db_password_file": Kind::OptionalPath, "", "A file that holds the password; without one, systemd's credential `db_password` is used if there is one.";
         "db_tls": Kind::OneOf(&["disable", "prefer", "require", "verify-full"]), "prefer", "How the connection is encrypted; only verify-full looks at the server's certificate.";
         "table_name" = "sql_export_settings"."table_name": Kind::TableName, "maillogsentinel_events", "The table.";
@@ -142,8 +142,8 @@ pub const KEYS: &[Key] = keys! {
     "sqlite_database" {
         "db_type": Kind::Text, "", "Of the Python program; not used.";
         "user": Kind::Text, "", "Of the Python program; not used.";
-        "password_hash": Kind::Secret, "", "Of the Python program; not used.";
-        "salt": Kind::Secret, "", "Of the Python program; not used.";
+        "password_hash": Kind::Secret("any text"), "", "Of the Python program; not used.";
+        "salt": Kind::Secret("any text"), "", "Of the Python program; not used.";
     }
 };
 

@@ -148,7 +148,7 @@ impl Reader {
                 self.places.insert(key.name, place.to_owned());
             }
             Err(allowed) => {
-                let shown = if key.kind == Kind::Secret { "(hidden)" } else { text };
+                let shown = if matches!(key.kind, Kind::Secret(_)) { "(hidden)" } else { text };
                 self.mistakes.push(Note {
                     place: place.to_owned(),
                     what: format!(
@@ -334,7 +334,7 @@ fn unknown(entry: &Entry, place: &str) -> Note {
 }
 
 fn is_password(entry: &Entry) -> bool {
-    find(&entry.section, &entry.key).is_some_and(|key| key.kind == Kind::Secret)
+    find(&entry.section, &entry.key).is_some_and(|key| matches!(key.kind, Kind::Secret(_)))
 }
 
 fn is_readable_by_others(path: &Path) -> bool {

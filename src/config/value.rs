@@ -12,8 +12,8 @@ use crate::report::address::Address;
 pub enum Kind {
     /// Any text.
     Text,
-    /// Text that is never shown.
-    Secret,
+    /// Text that is never shown; what it is, in words.
+    Secret(&'static str),
     /// A path.
     Path,
     /// A path, or nothing.
@@ -85,7 +85,8 @@ impl Kind {
     /// What values it takes, for manuals; goes on from "takes".
     pub fn in_words(self) -> String {
         match self {
-            Self::Text | Self::Secret => "any text".to_owned(),
+            Self::Text => "any text".to_owned(),
+            Self::Secret(what) => what.to_owned(),
             Self::Path => "a path".to_owned(),
             Self::OptionalPath => "a path, or nothing".to_owned(),
             Self::FileName => "a file name without folders".to_owned(),
@@ -121,7 +122,7 @@ impl Kind {
     pub fn check(self, text: &str) -> Result<Value, String> {
         let texts = || list(text).map(str::to_owned).collect::<Vec<_>>();
         Ok(match self {
-            Self::Text | Self::Secret => Value::Text(text.to_owned()),
+            Self::Text | Self::Secret(_) => Value::Text(text.to_owned()),
             Self::Path if text.is_empty() => return Err("a path".into()),
             Self::Path | Self::OptionalPath => {
                 Value::Path(Some(text).filter(|text| !text.is_empty()).map(PathBuf::from))

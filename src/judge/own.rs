@@ -43,12 +43,24 @@ impl Judge<'_> {
         let since = tried.time - self.own_seconds();
         let user = tried.user.as_ref().map_or(UNKNOWN, |user| user.as_bytes());
         let number = tried.network.as_ref().map_or(0, |network| network.number);
+        let user_tried = tried.user.clone().unwrap_or_else(|| Untrusted::from(UNKNOWN));
+        let own = self.book.own(&user_tried)?;
+        let is_known_device = own.iter().any(|own| own.network == network && own.is_device());
         let (mut exists, mut same_provider) = (false, false);
         for been in self.book.been(&tried.name)?.iter() {
             if been.first > tried.time || been.last < since {
                 continue;
             }
             if !may_be_same(been.account.as_bytes(), user) {
+                continue;
+            }
+            // Who got in as a thief does not become its user; a device that was one before was not a
+            // thief's, most likely.
+            let is_near = been.network == network || (number != 0 && been.number == number);
+            if is_near && !is_known_device && self.book.is_thiefs(been)? {
+                if been.network == network {
+                    return Ok(false);
+                }
                 continue;
             }
             if been.network == network {
@@ -58,8 +70,6 @@ impl Judge<'_> {
             same_provider |= number != 0 && been.number == number;
         }
         // Who guesses patiently looks like a device; but that is in one place at a time.
-        let user_tried = tried.user.clone().unwrap_or_else(|| Untrusted::from(UNKNOWN));
-        let own = self.book.own(&user_tried)?;
         let late = own.iter().filter(|own| tried.time - own.last <= DAY && own.network != network);
         let is_flood = |own: &Own| {
             let least = i64::try_from(own.failures).unwrap_or(i64::MAX).saturating_mul(HASTE);

@@ -26,7 +26,8 @@ const STATUSES: [(&str, &str); 5] = [
     ("0", "Done."),
     (
         "1",
-        "Something failed; standard error and the operational log say what. Of doctor: warnings.",
+        "Something failed; standard error and the operational log say what. Of doctor: warnings. Of \
+         findings: some are open.",
     ),
     ("2", "The command line makes no sense. Of doctor: errors."),
     ("75", "Another run is at work."),

@@ -19,6 +19,7 @@ pub mod lock;
 pub mod look;
 mod origins;
 pub mod outbox;
+pub mod reasons;
 pub mod recorded;
 pub mod retention;
 mod rows;

@@ -1,7 +1,7 @@
 //! Whole months of a made-up mail server, judged: what is found, and what is called by a wrong name.
 //!
-//! `sim/` makes the log and the truth, and knows nothing of the judge. `MONTHS=200` tries more seeds than
-//! the usual ones, `MONTHS=7..8` one; each prints its figures. `RUNS=720` reads each month in that many runs.
+//! `sim/` makes the log and the truth, and knows nothing of the judge. `MONTHS=100..200` tries other seeds
+//! than the first hundred; each prints its figures. `RUNS=720` reads each month in that many runs.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -26,7 +26,7 @@ use score::{Score, judge};
 const ACCOUNTS: usize = 150;
 
 fn seeds() -> std::ops::Range<u64> {
-    let wanted = std::env::var("MONTHS").unwrap_or_else(|_| "24".to_owned());
+    let wanted = std::env::var("MONTHS").unwrap_or_else(|_| "100".to_owned());
     match wanted.split_once("..") {
         Some((from, to)) => from.parse().unwrap()..to.parse().unwrap(),
         None => 0..wanted.parse().unwrap(),

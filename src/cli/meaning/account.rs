@@ -16,7 +16,9 @@ use crate::report::counted;
 use crate::report::text::lines;
 use crate::report::{grouped, rhythm};
 use crate::store::StoreError;
+use crate::store::allowed::AllowList;
 use crate::store::judged::{Dossier, LoggedIn};
+use crate::store::reasons::Reason;
 use crate::user_name::name_of;
 
 /// So many days are shown.
@@ -76,10 +78,15 @@ pub(super) fn run(desk: &Desk<'_>, args: &Account) -> Result<Status, StoreError>
     if args.json {
         return Ok(print_json(&document(desk, user, &dossier, exists), Status::Done));
     }
-    Ok(print(&told(desk, user, &dossier, exists), Status::Done))
+    Ok(print(&told(desk, user, &dossier, exists)?, Status::Done))
 }
 
-fn told(desk: &Desk<'_>, user: &[u8], dossier: &Dossier, exists: Option<bool>) -> String {
+fn told(
+    desk: &Desk<'_>,
+    user: &[u8],
+    dossier: &Dossier,
+    exists: Option<bool>,
+) -> Result<String, StoreError> {
     let mut out = String::new();
     let exists = match exists {
         Some(true) => "exists",
@@ -88,6 +95,13 @@ fn told(desk: &Desk<'_>, user: &[u8], dossier: &Dossier, exists: Option<bool>) -
     };
     for line in lines(&format!("{}: {exists}", for_people(&name_of(user))), table::WIDTH) {
         let _ = writeln!(out, "{line}");
+    }
+    if desk.store.allow_list()?.has_account(user, desk.now) {
+        let text = "It is on the list of `maillogsentinel allow`: what fails on it now is no attack, and \
+            its theft is not told.";
+        for line in lines(text, table::WIDTH) {
+            let _ = writeln!(out, "{line}");
+        }
     }
     out.push('\n');
     let all: u64 = dossier.days.iter().filter_map(|(_, count)| *count).sum();
@@ -108,10 +122,10 @@ fn told(desk: &Desk<'_>, user: &[u8], dossier: &Dossier, exists: Option<bool>) -
         out.push('\n');
     }
     attacks(desk, dossier, &mut out);
-    own(desk, &dossier.own, &mut out);
+    own(desk, (&dossier.own, "Its own user fails"), &mut out)?;
     out.push_str("Last good logins:\n");
     out.push_str(&logins(desk, &dossier.logins));
-    out
+    Ok(out)
 }
 
 fn attacks(desk: &Desk<'_>, dossier: &Dossier, out: &mut String) {
@@ -141,22 +155,58 @@ fn attacks(desk: &Desk<'_>, dossier: &Dossier, out: &mut String) {
     out.push('\n');
 }
 
-/// Its user's failures.
-pub(super) fn own(desk: &Desk<'_>, own: &[Own], out: &mut String) {
-    let rows = own.iter().take(MOST).map(|it| {
-        let how_often = it.rhythm().map_or(String::new(), rhythm);
+/// Failures of users, and why they are theirs.
+pub(super) fn own(
+    desk: &Desk<'_>,
+    (own, heading): (&[Own], &str),
+    out: &mut String,
+) -> Result<(), StoreError> {
+    if own.is_empty() {
+        return Ok(());
+    }
+    let _ = writeln!(out, "{heading} (no attack):");
+    let allowed = desk.store.allow_list()?;
+    let shown = own.get(..MOST).unwrap_or(own);
+    let rows = shown.iter().map(|it| {
         vec![
             format!("  {}", it.user.for_terminal()),
             it.network.cidr(),
             counted(it.failures, "failure", "failures"),
-            how_often,
-            format!("{} to {}", desk.moment(it.first), desk.moment(it.last)),
+            it.rhythm().map_or(String::new(), rhythm),
         ]
     });
-    let rows: Vec<_> = rows.collect();
-    if !rows.is_empty() {
-        let _ = write!(out, "Its own user fails (no attack):\n{}\n", table::folded(&rows, 2));
+    let rows = table::lines(&rows.collect::<Vec<_>>());
+    for (row, own) in rows.lines().zip(shown) {
+        let _ = writeln!(out, "{row}");
+        let _ = writeln!(out, "      {} to {}", desk.moment(own.first), desk.moment(own.last));
+        for line in lines(&why_own(desk, own, &allowed)?, table::WIDTH - 6) {
+            let _ = writeln!(out, "      {line}");
+        }
     }
+    out.push('\n');
+    Ok(())
+}
+
+/// What speaks for the user, in words.
+fn why_own(desk: &Desk<'_>, own: &Own, allowed: &AllowList) -> Result<String, StoreError> {
+    if allowed.has_account(own.user.as_bytes(), desk.now)
+        || allowed.has_some_of(own.network, desk.now)
+    {
+        return Ok("you vouch for it".to_owned());
+    }
+    Ok(match desk.store.reason(own)? {
+        Some(Reason::SameNetwork(account)) => {
+            format!("{} logged in from there", account.for_terminal())
+        }
+        Some(Reason::Device) => "the steady pace of a device with an old password".to_owned(),
+        Some(Reason::SameProvider(account)) => {
+            format!("{} logged in through that provider", account.for_terminal())
+        }
+        Some(Reason::Shared(accounts)) => {
+            format!("{} log in from there", counted(accounts, "account", "accounts"))
+        }
+        None => "for logins that are not kept any more, or you vouched for it".to_owned(),
+    })
 }
 
 /// A table of logins that went well.

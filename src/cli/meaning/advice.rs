@@ -25,12 +25,22 @@ pub(super) fn for_account(account: &Untrusted, settings: &str) -> Vec<String> {
     let mut lines = lock(settings, &quoted);
     let commands = [
         (format!("doveadm kick -- {quoted}"), "ends its IMAP and POP3 sessions"),
-        ("postfix stop && postfix start".to_owned(), "ends its SMTP sessions, with all others"),
-        (format!("postqueue -j | grep -F -e {quoted}"), "what it still has in the queue"),
+        (restart().to_owned(), "ends its SMTP sessions, with all others"),
+        (format!("postqueue -j | grep -F -e {quoted}"), "its mail in the queue, by queue_id"),
+        ("postsuper -h QUEUE_ID".to_owned(), "holds such a mail; postsuper -d deletes it"),
         (format!("maillogsentinel why -- {quoted}"), "what is known of it"),
     ];
     lines.extend(commands.iter().flat_map(|(command, what)| step(command, what)));
     lines
+}
+
+/// How Postfix is restarted here: where systemd runs it, `postfix start` would run beside its unit.
+fn restart() -> &'static str {
+    if programs::has_systemd() {
+        "systemctl restart postfix"
+    } else {
+        "postfix stop && postfix start"
+    }
 }
 
 /// A command with what it does after it, or before it if there is no room; the command itself stays

@@ -81,10 +81,11 @@ fn about_address(desk: &Desk<'_>, address: IpAddr) -> Result<Status, StoreError>
             paragraph(&format!("{address}: no failed login from it is known."), &mut out);
         }
         None => {
-            let text = "are users' own: they log in from there, or it is a device that tries at a steady \
-                pace, or you vouch for it.";
-            let what = format!("{address}: no attacker. Failures from {} {text}", network.cidr());
-            paragraph(&what, &mut out);
+            let of = network.cidr();
+            paragraph(
+                &format!("{address}: no attacker. What fails from {of} is users' own."),
+                &mut out,
+            );
         }
     }
     others(desk, network, &mut out)?;
@@ -142,13 +143,17 @@ fn paragraph(text: &str, out: &mut String) {
 fn others(desk: &Desk<'_>, network: Network, out: &mut String) -> Result<(), StoreError> {
     let (visitors, own_failures) = desk.store.visitors(network)?;
     for finding in desk.store.findings(&Which::At(network), 5)? {
-        let _ = writeln!(out, "Finding {}: {}", finding.id, finding.account.for_terminal());
+        let (id, account) = (finding.id, finding.account.for_terminal());
+        let what = format!("Finding {id}, with a login from {}: {account}", network.cidr());
+        for line in lines(&what, WIDTH) {
+            let _ = writeln!(out, "{line}");
+        }
         for line in super::findings::evidence(desk, &finding) {
             let _ = writeln!(out, "  {line}");
         }
         out.push('\n');
     }
-    own(desk, &own_failures, out);
+    own(desk, (&own_failures, "Users fail from there"), out)?;
     let _ = write!(out, "Good logins from {}:\n{}", network.cidr(), logins(desk, &visitors));
     Ok(())
 }

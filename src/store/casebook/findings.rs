@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::Casebook;
 use super::recent::BEEN;
 use super::rows::{country, network, some_text};
+use crate::campaign::Been;
 use crate::event::Network;
 use crate::finding::{Evidence, Finding, Severity, Sign, TOGETHER, severity};
 use crate::origin::Country;
@@ -167,6 +168,22 @@ impl Casebook<'_> {
             write_sign(self.connection, id, &sign)?;
         }
         Ok(())
+    }
+
+    /// Whether logins from where an account has been are a thief's: a finding says that it was probably
+    /// stolen from there, and nobody saw to it, or no login came from there afterwards.
+    pub fn is_thiefs(&self, been: &Been) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM finding JOIN sign ON finding.id = finding \
+            WHERE name = ?1 AND account = ?2 AND severity = 3 AND network = ?3 \
+            AND kind IN ('attacker','guesser','many_messages','sends_apart') AND (acknowledged IS NULL OR NOT EXISTS \
+            (SELECT 1 FROM login WHERE recent IN (0, 1) AND name = ?1 AND account = ?2 \
+            AND network = ?3 AND last >= acknowledged)))";
+        let ask = || -> rusqlite::Result<bool> {
+            let name = name_of(been.account.as_bytes());
+            let values = params![name, been.account, been.network.cidr()];
+            self.connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))
+        };
+        ask().map_err(|e| self.error(e))
     }
 
     /// Messages that an account sent, by day and network.

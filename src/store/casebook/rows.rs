@@ -132,7 +132,10 @@ pub(super) fn read_login(
     connection.prepare_cached(sql)?.query_row(key, |row| known_login(row, news)).optional()
 }
 
-pub(super) fn read_been(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<Been>> {
+pub(in crate::store) fn read_been(
+    connection: &Connection,
+    name: &Untrusted,
+) -> rusqlite::Result<Vec<Been>> {
     let sql = "SELECT account, network, first, last, country, asn FROM been WHERE name = ? LIMIT ?";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(params![name, MOST_BEEN + 1], been)?;

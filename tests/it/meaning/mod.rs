@@ -174,7 +174,7 @@ fn a_stolen_account_is_not_over_before_somebody_says_so() {
         "{yesterday}"
     );
     let why = Ran::of(&mut sentinel.command(&["why", "203.0.113.77"])).exits(0).stdout;
-    assert!(why.contains("Finding 1: alice"), "{why}");
+    assert!(why.contains("Finding 1, with a login from 203.0.113.0/24: alice"), "{why}");
     // At midnight, five minutes ago would not be today.
     sentinel.append("mail.log", success(&ago(0), "198.18.7.5", "alice"));
     sentinel.run().exits(0);

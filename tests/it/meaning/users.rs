@@ -88,6 +88,7 @@ fn a_forgotten_telephone_is_no_attacker() {
     assert_eq!(json(&sentinel, &["campaigns", "--json"], 0), Value::Array(Vec::new()));
     let why = Ran::of(&mut sentinel.command(&["why", "198.18.7.5"])).exits(0).stdout;
     assert!(why.contains("no attacker") && why.contains("every 15 min"), "{why}");
+    assert!(why.contains("carol@example.org logged in from there"), "{why}");
     let day = ago(30).get(..10).unwrap().to_owned();
     let report = ["--report", "--date", &day, "-q", "--output", "-"];
     let text = Ran::of(&mut sentinel.command(&report)).exits(0).stdout;
@@ -97,6 +98,35 @@ fn a_forgotten_telephone_is_no_attacker() {
         sentinel.ask_store(&today)
     );
     assert!(text.contains("NOBODY GOT IN.") && text.contains(&expected), "{text}");
+}
+
+#[test]
+fn a_thief_who_got_in_does_not_become_the_user() {
+    let sentinel =
+        Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", super::guessed());
+    sentinel.run().exits(0);
+    // The password is a new one: he goes on with the old one, and so does her telephone.
+    for at in 0..9 {
+        sentinel.append("mail.log", failure(&ago(50 - at * 5), "203.0.113.77", "alice"));
+        sentinel.append("mail.log", failure(&ago(49 - at * 5), "198.18.7.5", "alice"));
+    }
+    sentinel.run().exits(0);
+    let account = json(&sentinel, &["account", "alice", "--json"], 0);
+    let own = account["own_failures"].as_array().unwrap();
+    assert_eq!(own.len(), 1, "{account:#}");
+    assert_eq!((&own[0]["network"], &own[0]["failures"]), (&"198.18.7.0/24".into(), &9.into()));
+    assert_eq!(account["attacks"][0]["failures"], 41 + 9, "{account:#}");
+    // Once somebody said that it was her, and she logs in from there again, she is at home there.
+    Ran::of(&mut sentinel.command(&["findings", "ack", "1", "--comment", "was me"])).exits(0);
+    // Log lines have whole seconds.
+    let second = std::time::Duration::from_millis(1100);
+    std::thread::sleep(second);
+    sentinel.append("mail.log", success(&ago(0), "203.0.113.77", "alice"));
+    std::thread::sleep(second);
+    sentinel.append("mail.log", failure(&ago(0), "203.0.113.77", "alice"));
+    sentinel.run().exits(0);
+    let account = json(&sentinel, &["account", "alice", "--json"], 0);
+    assert_eq!(account["own_failures"].as_array().unwrap().len(), 2, "{account:#}");
 }
 
 #[test]
