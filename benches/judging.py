@@ -50,15 +50,14 @@ def fill(store):
     for pragma in ["synchronous = OFF", "journal_mode = MEMORY", "cache_size = -400000", "temp_store = MEMORY"]:
         base.execute(f"PRAGMA {pragma}")
     base.execute("BEGIN")
-    for table in ["aim", "login"]:
-        base.execute(f"REPLACE INTO {table} SELECT {columns(base, table, {'recent': '0'})} FROM {table} WHERE recent = 1")
-        base.execute(f"DELETE FROM {table} WHERE recent = 1")
-    sources = columns(base, "source", {})
-    base.execute(f"REPLACE INTO source SELECT {sources} FROM source_again ORDER BY id")
+    for table in ["source", "aim"]:
+        base.execute(f"REPLACE INTO {table} SELECT {columns(base, table, {})} FROM {table}_again ORDER BY id")
     for table in ["been", "campaign"]:
         base.execute(f"REPLACE INTO {table} SELECT {columns(base, table, {})} FROM {table}_again")
+    base.execute(f"INSERT INTO login SELECT {columns(base, 'login', {})} FROM login_again WHERE true ON CONFLICT DO UPDATE SET "
+                 "count = count + excluded.count, last = max(last, excluded.last)")
     base.execute("INSERT INTO place SELECT * FROM place_again WHERE true ON CONFLICT DO UPDATE SET sources = sources + excluded.sources")
-    for table in ["source_again", "campaign_again", "place_again", "been_again"]:
+    for table in ["source_again", "aim_again", "login_again", "campaign_again", "place_again", "been_again"]:
         base.execute(f"DELETE FROM {table}")
     last, origins = (base.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in ("failure", "origin"))
     campaigns, findings = (base.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in ("campaign", "finding"))
@@ -103,9 +102,14 @@ def fill(store):
     base.execute(f"UPDATE judgement SET beginning = beginning - {DAYS * DAY}")
     # As half of the time: of 10,000 failures and logins that are put in their places at once, 5,000 wait.
     [since] = base.execute(f"SELECT max(last) - {DAY // 6} FROM source").fetchone()
-    recent = [base.execute(f"UPDATE {table} SET recent = 1 WHERE last > ?", [since]).rowcount for table in ["aim", "login"]]
-    recent.append(base.execute(f"INSERT INTO source_again SELECT NULL, {sources} FROM source WHERE last > ?", [since]).rowcount)
-    base.execute("UPDATE judgement SET recent = ?", [recent[1] + recent[2]])
+    def again(table):
+        into = f"INSERT INTO {table}_again SELECT NULL, {columns(base, table, {})} FROM {table} WHERE last > ?"
+        return base.execute(into, [since]).rowcount
+
+    aims, logins, sources = map(again, ["aim", "login", "source"])
+    # Logins add up: they wait instead of being there.
+    base.execute("DELETE FROM login WHERE last > ?", [since])
+    base.execute("UPDATE judgement SET recent = ?", [logins + sources])
     base.execute("INSERT INTO been_again SELECT *, 0 FROM been WHERE last > ?", [since])
     base.execute("INSERT INTO campaign_again SELECT * FROM campaign WHERE last > ?", [since])
     # Of these, only that such rows are there counts; what they add is in their places.
@@ -141,9 +145,8 @@ def without(source, target):
     base = sqlite3.connect(target / "state" / "maillogsentinel.db", isolation_level=None)
     base.execute("UPDATE judgement SET last_failure = 1 << 60")
     base.execute("CREATE TRIGGER judged AFTER INSERT ON news BEGIN "
-                 "INSERT INTO login VALUES (1, lower(substr(NEW.account, 1, instr(NEW.account || '@', '@') - 1)), NEW.account, NEW.network, "
-                 "NEW.day, NEW.service, NEW.count, NEW.first, NEW.last, NEW.address, NEW.generation, NEW.position) "
-                 "ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last); "
+                 "INSERT INTO login_again VALUES (NULL, lower(substr(NEW.account, 1, instr(NEW.account || '@', '@') - 1)), NEW.account, NEW.network, "
+                 "NEW.day, NEW.service, NEW.count, NEW.first, NEW.last, NEW.address, NEW.generation, NEW.position); "
                  "DELETE FROM news WHERE id = NEW.id; END")
     base.close()
 
@@ -160,7 +163,7 @@ def milliseconds(log_file):
 def asked(store):
     """An account that is attacked a lot, and an address that attacked."""
     base = sqlite3.connect(store)
-    [name] = base.execute("SELECT name FROM been GROUP BY name ORDER BY (SELECT count(*) FROM aim WHERE aim.recent IN (0, 1) AND aim.name = been.name) DESC LIMIT 1").fetchone()
+    [name] = base.execute("SELECT name FROM been GROUP BY name ORDER BY (SELECT count(*) FROM aim WHERE aim.name = been.name) DESC LIMIT 1").fetchone()
     [address] = base.execute("SELECT address FROM source ORDER BY failures DESC LIMIT 1").fetchone()
     base.close()
     return name, ".".join(str(byte) for byte in address)

@@ -84,7 +84,8 @@ fn recorded(parts: &[Vec<u8>], host: &Host) -> Recorded {
     let rows = [
         "SELECT * FROM failure",
         "SELECT * FROM manner",
-        "SELECT * FROM login",
+        "SELECT name, account, network, day, service, sum(count), min(first), max(last), min(position) \
+         FROM logins GROUP BY 1, 2, 3, 4, 5",
         "SELECT offset, lines, head_length, head, tail_length, tail, unfinished, last_time, outage, \
          names FROM generation",
     ];

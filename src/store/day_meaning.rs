@@ -97,7 +97,7 @@ impl Store {
 
     /// Whether somebody of this name ever logged in.
     pub fn has_logged_in(&self, name: &Untrusted) -> Result<bool, StoreError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM login WHERE recent IN (0, 1) AND name = ?)";
+        let sql = "SELECT EXISTS (SELECT 1 FROM logins WHERE name = ?)";
         self.connection.query_row(sql, [name], |row| row.get(0)).map_err(|e| self.error("read", e))
     }
 

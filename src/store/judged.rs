@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::casebook::findings::Which;
-use super::casebook::recent::{AIM_HOLDS, AIMS_OF, BEEN};
+use super::casebook::recent::BEEN;
 use super::casebook::rows::{CAMPAIGN, OWN, campaign, country, network, own, some_text};
 use super::{Store, StoreError};
 use crate::campaign::{Campaign, Own, Place};
@@ -111,12 +111,10 @@ impl Store {
 
     /// The names that a campaign tries, the most tried first, at most `most`.
     pub fn names_of(&self, id: i64, most: i64) -> Result<Vec<Attack>, StoreError> {
-        let sql = format!(
-            "SELECT name, first, last, failures, sources FROM {AIMS_OF} = ? AND {AIM_HOLDS} \
-             ORDER BY failures DESC, name LIMIT ?"
-        );
+        let sql = "SELECT name, first, last, failures, sources FROM aims WHERE campaign = ? \
+            ORDER BY failures DESC, name LIMIT ?";
         let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare_cached(&sql)?;
+            let mut statement = self.connection.prepare_cached(sql)?;
             let rows = statement.query_map([id, most], |row| {
                 Ok(Attack {
                     name: some_text(row, 0)?,
@@ -163,16 +161,20 @@ impl Store {
 
     /// Names that campaigns tried since then, the most tried first, at most `most`.
     pub fn attacked(&self, since: i64, most: i64) -> Result<Vec<Attacked>, StoreError> {
-        let sql = format!(
-            "SELECT name, sum(aim.failures) AS n, sum(aim.sources), max(aim.last), \
-             EXISTS (SELECT 1 FROM login WHERE login.recent IN (0, 1) AND login.name = aim.name) \
-             FROM aim JOIN campaigns ON campaigns.id = campaign WHERE campaigns.last >= ? \
-             AND joined IS NULL AND aim.last >= ? AND name <> x'00' AND {AIM_HOLDS} \
-             GROUP BY name ORDER BY n DESC, name LIMIT ?"
-        );
+        let sql = "WITH running AS (SELECT id FROM campaigns WHERE last >= ?1 AND joined IS NULL), \
+             held AS (SELECT name, failures, sources, last FROM running CROSS JOIN aim ON campaign = id \
+                 WHERE NOT EXISTS (SELECT 1 FROM aim_again AS newer \
+                 WHERE newer.name = aim.name AND newer.campaign = aim.campaign) \
+             UNION ALL SELECT name, failures, sources, last FROM aim_again AS again \
+                 WHERE campaign IN (SELECT id FROM running) AND NOT EXISTS (SELECT 1 FROM aim_again AS newer \
+                 WHERE newer.name = again.name AND newer.campaign = again.campaign AND newer.id > again.id)) \
+             SELECT name, sum(failures) AS n, sum(sources), max(last), \
+             EXISTS (SELECT 1 FROM login WHERE login.name = held.name) OR \
+             EXISTS (SELECT 1 FROM login_again AS login WHERE login.name = held.name) \
+             FROM held WHERE last >= ?1 AND name <> x'00' GROUP BY name ORDER BY n DESC, name LIMIT ?2";
         let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare(&sql)?;
-            let rows = statement.query_map([since, since, most], |row| {
+            let mut statement = self.connection.prepare(sql)?;
+            let rows = statement.query_map([since, most], |row| {
                 Ok(Attacked {
                     name: some_text(row, 0)?,
                     failures: row.get::<_, i64>(1)?.unsigned_abs(),
@@ -225,9 +227,11 @@ impl Store {
     pub fn visitors(&self, of: Network) -> Result<(Vec<LoggedIn>, Vec<Own>), StoreError> {
         let read = || -> rusqlite::Result<_> {
             let sql = format!(
-                "{LOGINS} {BEEN} WHERE recent IN (0, 1) AND network = ?1 AND (name, account) IN \
-                 (SELECT name, account FROM whereabouts WHERE network = ?1 ORDER BY last DESC \
-                 LIMIT 200) {LATEST}"
+                "WITH who AS (SELECT name, account FROM whereabouts WHERE network = ?1 \
+                 ORDER BY last DESC LIMIT 200), found AS (\
+                 SELECT login.* FROM who CROSS JOIN login USING (name, account) WHERE network = ?1 \
+                 UNION ALL SELECT {LOGIN} FROM who CROSS JOIN login_again USING (name, account) \
+                 WHERE network = ?1) {LOGINS} found AS login {BEEN} {LATEST}"
             );
             let mut statement = self.connection.prepare(&sql)?;
             let logins = statement.query_map([of.cidr()], logged_in)?.collect::<Result<_, _>>()?;
@@ -247,11 +251,9 @@ pub(super) fn campaign_of(connection: &Connection, id: i64) -> rusqlite::Result<
 }
 
 fn attacks(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<Attack>> {
-    let sql = format!(
-        "SELECT campaign, first, last, failures, sources FROM aim WHERE recent IN (0, 1) AND name = ? \
-         AND {AIM_HOLDS} ORDER BY failures DESC, campaign LIMIT 1000"
-    );
-    let mut statement = connection.prepare(&sql)?;
+    let sql = "SELECT campaign, first, last, failures, sources FROM aims WHERE name = ? \
+        ORDER BY failures DESC, campaign LIMIT 1000";
+    let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([name])?;
     let mut attacks = Vec::new();
     while let Some(row) = rows.next()? {
@@ -275,12 +277,15 @@ fn own_of(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<Own
 }
 
 const LOGINS: &str = "SELECT account, network, service, sum(count), max(day), max(login.last), \
-    coalesce(been.country, again.country), coalesce(been.aso, again.aso) FROM login";
+    coalesce(been.country, again.country), coalesce(been.aso, again.aso) FROM";
+/// The columns of the table `login`.
+const LOGIN: &str =
+    "name, account, network, day, service, count, first, last, address, generation, position";
 const LATEST: &str =
     "GROUP BY account, network, service ORDER BY max(day) DESC, max(login.last) DESC LIMIT 20";
 
 fn logins(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<LoggedIn>> {
-    let sql = format!("{LOGINS} {BEEN} WHERE recent IN (0, 1) AND name = ? {LATEST}");
+    let sql = format!("{LOGINS} logins AS login {BEEN} WHERE name = ? {LATEST}");
     connection.prepare(&sql)?.query_map([name], logged_in)?.collect()
 }
 

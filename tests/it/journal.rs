@@ -138,7 +138,7 @@ fn whoever_changes_from_a_file_to_the_journal_or_back_has_each_login_once() {
     let file = Sentinel::default().file("mail.log", unpacked("main-rfc3339.log.xz"));
     file.run().exits(0);
     let expected = rows(&file);
-    let logins = file.ask_store("SELECT sum(count) FROM login");
+    let logins = file.ask_store("SELECT sum(count) FROM logins");
 
     let sentinel = scene().file("mail.log", unpacked("main-rfc3339.log.xz"));
     let log = format!("paths.mail_log={}", sentinel.path("mail.log").display());
@@ -149,7 +149,7 @@ fn whoever_changes_from_a_file_to_the_journal_or_back_has_each_login_once() {
     receive(&sentinel, "system.journal", &unpacked("main-journal.export.xz"));
     sentinel.run().exits(0).says("carry the same lines");
     assert_same(&rows(&sentinel), &expected);
-    assert_eq!(sentinel.ask_store("SELECT sum(count) FROM login"), logins);
+    assert_eq!(sentinel.ask_store("SELECT sum(count) FROM logins"), logins);
     // What follows is recorded from whichever is read.
     add(&sentinel, &[Entry::failure(9_000, "from the journal")]);
     sentinel.run().exits(0);
@@ -164,7 +164,7 @@ fn whoever_changes_from_a_file_to_the_journal_or_back_has_each_login_once() {
     let log = format!("paths.mail_log={}", other_way.path("mail.log").display());
     crate::sentinel::Ran::of(other_way.command(&[]).arg("--set").arg(log)).exits(0);
     assert_eq!(rows(&other_way).len(), expected.len());
-    assert_eq!(other_way.ask_store("SELECT sum(count) FROM login"), logins);
+    assert_eq!(other_way.ask_store("SELECT sum(count) FROM logins"), logins);
 }
 
 #[test]

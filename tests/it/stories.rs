@@ -41,7 +41,7 @@ fn a_login_that_succeeded_is_no_row_and_is_counted_apart() {
     sentinel.run().exits(0).prints("3 messages of logged-in users");
     assert_eq!(sentinel.rows(), "");
     let login =
-        "SELECT group_concat(account || ' ' || network || ' ' || day || ' ' || count) FROM login";
+        "SELECT group_concat(account || ' ' || network || ' ' || day || ' ' || count) FROM logins";
     let counted = "bob 198.51.100.0/24 2026-11-22 2,bob 2001:db8::/64 2026-11-22 1";
     assert_eq!(sentinel.ask_store(login), counted);
 }

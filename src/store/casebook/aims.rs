@@ -142,23 +142,20 @@ impl Aims {
 
     /// Writes what changed; it stays in memory.
     pub(super) fn flush(&mut self, connection: &Connection, tier: Tier) -> rusqlite::Result<()> {
-        let tier = tier as i64;
-        let sql = "INSERT INTO aim VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
-            first = excluded.first, last = excluded.last, failures = excluded.failures, \
-            sources = excluded.sources";
-        let mut put = connection.prepare_cached(sql)?;
-        let sql = "DELETE FROM aim WHERE recent IN (0, 1) AND name = ? AND campaign = ?";
-        let mut delete = connection.prepare_cached(sql)?;
+        let [mut delete, mut delete_again] = [
+            connection.prepare_cached("DELETE FROM aim WHERE name = ? AND campaign = ?")?,
+            connection.prepare_cached("DELETE FROM aim_again WHERE name = ? AND campaign = ?")?,
+        ];
         // In the order of the table's key, so that each page is visited once.
         for name in std::mem::take(&mut self.changed) {
             let Some(at_name) = self.names.get_mut(&name) else { continue };
             for campaign in std::mem::take(&mut at_name.changed) {
                 let Some(it) = find(&at_name.aims, campaign) else {
                     delete.execute(params![name, campaign])?;
+                    delete_again.execute(params![name, campaign])?;
                     continue;
                 };
-                let (failures, sources) = (it.failures.cast_signed(), it.sources.cast_signed());
-                put.execute(params![tier, name, campaign, it.first, it.last, failures, sources])?;
+                write_aim(connection, tier, (&name, it))?;
             }
         }
         Ok(())
@@ -279,8 +276,8 @@ pub(super) fn read_aims(
 ) -> rusqlite::Result<Vec<Aim>> {
     let mut aims = Vec::new();
     if tier == Tier::Recent {
-        let sql = "SELECT campaign, first, last, failures, sources FROM aim \
-            WHERE recent = 1 AND name = ?";
+        let sql = "SELECT campaign, first, last, failures, sources FROM aim_again \
+            WHERE name = ? ORDER BY campaign, id DESC";
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query([name])?;
         while let Some(row) = rows.next()? {
@@ -289,7 +286,7 @@ pub(super) fn read_aims(
     }
     let recent = aims.len();
     let sql = "SELECT campaign, first, last, failures, sources FROM aim \
-        WHERE recent = 0 AND name = ? ORDER BY campaign DESC";
+        WHERE name = ? ORDER BY campaign DESC";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([name])?;
     let mut seen = 0;
@@ -304,12 +301,12 @@ pub(super) fn read_aims(
             aims.push(aim(row)?);
         }
     }
-    aims.retain(|aim| aim.last >= since);
-    // Recent ones are first, and hold.
+    // Recent ones are first, of these the last one, and hold.
     aims.sort_by_key(|aim| aim.campaign);
     if recent > 0 {
         aims.dedup_by_key(|aim| aim.campaign);
     }
+    aims.retain(|aim| aim.last >= since);
     Ok(aims)
 }
 
@@ -321,7 +318,7 @@ fn read_old(
     active: &Active,
 ) -> rusqlite::Result<Vec<Aim>> {
     let sql = "SELECT campaign, first, last, failures, sources FROM aim \
-        WHERE recent = 0 AND name = ?1 AND campaign <= ?2 \
+        WHERE name = ?1 AND campaign <= ?2 \
         AND campaign IN (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     let mut statement = connection.prepare_cached(sql)?;
     statement.raw_bind_parameter(1, name)?;
@@ -343,13 +340,41 @@ pub(super) fn read_aim(
     tier: Tier,
     (name, campaign): (&Untrusted, i64),
 ) -> rusqlite::Result<Option<Aim>> {
-    let sql = "SELECT campaign, first, last, failures, sources FROM aim \
-        WHERE recent = ? AND name = ? AND campaign = ?";
-    let mut statement = connection.prepare_cached(sql)?;
-    tier.find(|tier| statement.query_row(params![tier as i64, name, campaign], aim).optional())
+    tier.find(|tier| {
+        let sql = match tier {
+            Tier::Sorted => {
+                "SELECT campaign, first, last, failures, sources FROM aim \
+                 WHERE name = ? AND campaign = ?"
+            }
+            Tier::Recent => {
+                "SELECT campaign, first, last, failures, sources FROM aim_again \
+                 WHERE name = ? AND campaign = ? ORDER BY id DESC LIMIT 1"
+            }
+        };
+        connection.prepare_cached(sql)?.query_row(params![name, campaign], aim).optional()
+    })
 }
 
-fn aim(row: &Row<'_>) -> rusqlite::Result<Aim> {
+/// Writes what a campaign did to a name.
+pub(super) fn write_aim(
+    connection: &Connection,
+    tier: Tier,
+    (name, aim): (&Untrusted, &Aim),
+) -> rusqlite::Result<()> {
+    let sql = match tier {
+        Tier::Recent => "INSERT INTO aim_again VALUES (NULL, ?, ?, ?, ?, ?, ?)",
+        Tier::Sorted => {
+            "INSERT INTO aim VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
+             first = excluded.first, last = excluded.last, failures = excluded.failures, \
+             sources = excluded.sources"
+        }
+    };
+    let (failures, sources) = (aim.failures.cast_signed(), aim.sources.cast_signed());
+    let values = params![name, aim.campaign, aim.first, aim.last, failures, sources];
+    connection.prepare_cached(sql)?.execute(values).map(drop)
+}
+
+pub(super) fn aim(row: &Row<'_>) -> rusqlite::Result<Aim> {
     Ok(Aim {
         campaign: row.get(0)?,
         first: row.get(1)?,

@@ -50,8 +50,8 @@ impl Casebook<'_> {
     ) -> Result<Vec<Visit>, StoreError> {
         let sql = format!(
             "SELECT service, login.first, login.last, coalesce(been.country, again.country), \
-             coalesce(been.asn, again.asn) FROM login {BEEN} \
-             WHERE recent IN (0, 1) AND name = ? AND account = ? AND network <> ? \
+             coalesce(been.asn, again.asn) FROM logins AS login {BEEN} \
+             WHERE name = ? AND account = ? AND network <> ? \
              AND login.first <= ?"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
@@ -176,7 +176,7 @@ impl Casebook<'_> {
         let sql = "SELECT EXISTS (SELECT 1 FROM finding JOIN sign ON finding.id = finding \
             WHERE name = ?1 AND account = ?2 AND severity = 3 AND network = ?3 \
             AND kind IN ('attacker','guesser','many_messages','sends_apart') AND (acknowledged IS NULL OR NOT EXISTS \
-            (SELECT 1 FROM login WHERE recent IN (0, 1) AND name = ?1 AND account = ?2 \
+            (SELECT 1 FROM logins WHERE name = ?1 AND account = ?2 \
             AND network = ?3 AND last >= acknowledged)))";
         let ask = || -> rusqlite::Result<bool> {
             let name = name_of(been.account.as_bytes());
@@ -188,8 +188,8 @@ impl Casebook<'_> {
 
     /// Messages that an account sent, by day and network.
     pub fn messages(&self, account: &Untrusted) -> Result<Vec<(String, Network, u64)>, StoreError> {
-        let sql = "SELECT day, network, sum(count) FROM login \
-            WHERE recent IN (0, 1) AND name = ? AND account = ? \
+        let sql = "SELECT day, network, sum(count) FROM logins \
+            WHERE name = ? AND account = ? \
             AND service >= 'postfix' AND service < 'postfiy' GROUP BY day, network";
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(sql)?;

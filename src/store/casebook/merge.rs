@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use rusqlite::params;
+use rusqlite::Row;
 
 use super::Casebook;
-use super::recent::{AIM_HOLDS, AIMS_OF};
+use super::aims::{aim, read_aim, write_aim};
 use super::rows::some_text;
-use crate::campaign::Campaign;
+use crate::campaign::{Aim, Campaign};
 use crate::store::StoreError;
 use crate::store::batch::Address;
 use crate::untrusted::Untrusted;
@@ -59,14 +59,17 @@ impl Casebook<'_> {
     /// of `id` try, and how many names they have.
     pub fn strays(&mut self, id: i64, since: i64) -> Result<Vec<i64>, StoreError> {
         self.flush().map_err(|e| self.error(e))?;
+        let tries_it = "name IN (SELECT name FROM list) AND campaign <> ?1 AND last >= ?2";
+        let tries_others = "campaign = campaigns.id AND name NOT IN (SELECT name FROM list)";
         let sql = format!(
-            "WITH list AS (SELECT name FROM {AIMS_OF} = ?1 AND sources > 1 AND {AIM_HOLDS} \
+            "WITH list AS (SELECT name FROM aims WHERE campaign = ?1 AND sources > 1 \
                 ORDER BY name LIMIT 50), \
-            near AS (SELECT DISTINCT campaign FROM aim WHERE recent IN (0, 1) \
-                AND name IN (SELECT name FROM list) AND campaign <> ?1 AND last >= ?2) \
+            near AS (SELECT campaign FROM aim WHERE {tries_it} UNION \
+                SELECT campaign FROM aim_again WHERE {tries_it}) \
             SELECT id FROM campaigns WHERE id IN (SELECT campaign FROM near) AND number IS NULL \
-            AND joined IS NULL AND heavy = 0 AND is_crowd = 0 AND sources > 0 AND NOT EXISTS \
-            (SELECT 1 FROM {AIMS_OF} = campaigns.id AND name NOT IN (SELECT name FROM list)) ORDER BY id"
+            AND joined IS NULL AND heavy = 0 AND is_crowd = 0 AND sources > 0 \
+            AND NOT EXISTS (SELECT 1 FROM aim WHERE {tries_others}) \
+            AND NOT EXISTS (SELECT 1 FROM aim_again WHERE {tries_others}) ORDER BY id"
         );
         let read = || -> rusqlite::Result<Vec<_>> {
             let mut statement = self.connection.prepare_cached(&sql)?;
@@ -79,12 +82,10 @@ impl Casebook<'_> {
     /// it; a hundred tell enough.
     pub fn list_of(&mut self, id: i64, sources: u64) -> Result<Vec<Untrusted>, StoreError> {
         self.flush().map_err(|e| self.error(e))?;
-        let sql = format!(
-            "SELECT name FROM {AIMS_OF} = ? AND sources > 1 AND sources * 20 >= ? AND {AIM_HOLDS} \
-             ORDER BY name LIMIT 100"
-        );
+        let sql = "SELECT name FROM aims WHERE campaign = ? AND sources > 1 AND sources * 20 >= ? \
+            ORDER BY name LIMIT 100";
         let read = || -> rusqlite::Result<Vec<_>> {
-            let mut statement = self.connection.prepare_cached(&sql)?;
+            let mut statement = self.connection.prepare_cached(sql)?;
             let values = [id, sources.cast_signed()];
             statement.query_map(values, |row| some_text(row, 0))?.collect()
         };
@@ -93,23 +94,27 @@ impl Casebook<'_> {
 
     fn move_rows(&mut self, old: &mut Campaign, new: &Campaign) -> rusqlite::Result<()> {
         self.take_no_aims();
-        let mut names =
-            self.connection.prepare_cached(&format!("SELECT name FROM {AIMS_OF} = ?"))?;
-        for name in names.query_map([new.id], |row| some_text(row, 0))? {
-            self.aims.forget(&name?);
+        // What the older one did to the same names becomes part of what the newer one did.
+        let sql =
+            "SELECT campaign, first, last, failures, sources, name FROM aims WHERE campaign = ?";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let read = |row: &Row<'_>| Ok((some_text(row, 5)?, aim(row)?));
+        let aims = statement.query_map([new.id], read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        for (name, newer) in &aims {
+            self.aims.forget(name);
+            let older = read_aim(self.connection, self.tier, (name, old.id))?;
+            let both = older.map_or_else(
+                || Aim { campaign: old.id, ..newer.clone() },
+                |older| Aim {
+                    campaign: old.id,
+                    first: older.first.min(newer.first),
+                    last: older.last.max(newer.last),
+                    failures: older.failures + newer.failures,
+                    sources: older.sources + newer.sources,
+                },
+            );
+            write_aim(self.connection, self.tier, (name, &both))?;
         }
-        // What the older one did to the same names, in a row that holds, becomes part of the new row.
-        let sql = format!(
-            "REPLACE INTO aim SELECT ?3, aim.name, ?1, min(aim.first, ifnull(old.first, aim.first)), \
-             max(aim.last, ifnull(old.last, aim.last)), aim.failures + ifnull(old.failures, 0), \
-             aim.sources + ifnull(old.sources, 0) FROM aim INDEXED BY aim_campaign \
-             LEFT JOIN aim AS old ON old.recent = (SELECT max(recent) FROM aim AS one \
-             WHERE one.recent IN (0, 1) AND one.name = aim.name AND one.campaign = ?1) \
-             AND old.name = aim.name AND old.campaign = ?1 \
-             WHERE aim.recent IN (0, 1) AND aim.campaign = ?2 AND {AIM_HOLDS}"
-        );
-        let values = params![old.id, new.id, self.tier as i64];
-        self.connection.prepare_cached(&sql)?.execute(values)?;
         let sql = format!(
             "INSERT INTO {} SELECT ?1, country, asn, max(aso), sum(sources) FROM places \
              WHERE campaign = ?2 GROUP BY country, asn \
@@ -117,12 +122,12 @@ impl Casebook<'_> {
             self.tier.places()
         );
         self.connection.prepare_cached(&sql)?.execute([old.id, new.id])?;
-        for rows in [AIMS_OF, "place WHERE campaign", "place_again WHERE campaign"] {
-            let sql = format!("DELETE FROM {rows} = ?");
+        for table in ["aim", "aim_again", "place", "place_again"] {
+            let sql = format!("DELETE FROM {table} WHERE campaign = ?");
             self.connection.prepare_cached(&sql)?.execute([new.id])?;
         }
-        let sql = format!("SELECT count(DISTINCT name) FROM {AIMS_OF} = ?");
-        let mut count = self.connection.prepare_cached(&sql)?;
+        let sql = "SELECT count(*) FROM aims WHERE campaign = ?";
+        let mut count = self.connection.prepare_cached(sql)?;
         old.names = count.query_row([old.id], |row| row.get::<_, i64>(0))?.unsigned_abs();
         Ok(())
     }

@@ -1,12 +1,11 @@
 //! What an hour changes stands apart from what a year left behind.
 //!
 //! Each bot, name and account has a row of its own, and among millions each row is in another page. So
-//! what was changed of late is written where it is near one another, and now and then all is put in its
-//! place at once. Until then there may be two rows. Those in `source_again` (of which the last holds),
-//! `been_again` and `campaign_again` hold instead of those in `source`, `been` and `campaign`, and what is
-//! in `place_again` adds to `place`: the views `sources`, `whereabouts`, `campaigns` and `places` have what
-//! holds. Of `aim` and `login`, rows of late come first in the key (`recent`): of `aim` the recent one
-//! holds, those of `login` add up.
+//! what was changed of late is written where it is near one another, in tables `…_again`, and now and then
+//! all is put in its place at once. Until then there may be two rows. What is in `source_again` and
+//! `aim_again` (of which the last row holds), in `been_again` and `campaign_again` holds instead of what is
+//! in `source`, `aim`, `been` and `campaign`; what is in `login_again` and `place_again` adds to `login` and
+//! `place`. The views `sources`, `aims`, `whereabouts`, `campaigns`, `logins` and `places` have what holds.
 
 use rusqlite::Connection;
 
@@ -18,13 +17,6 @@ const MANY: i64 = 10_000;
 /// Of so many that wait to be judged, most pages change anyway.
 pub(super) const BACKLOG: i64 = 5_000;
 
-/// The rows of `aim` of a campaign, to be followed by `= …`; SQLite, which has no statistics here, would
-/// take `recent` for what few rows share, and read them all.
-pub(in crate::store) const AIMS_OF: &str =
-    "aim INDEXED BY aim_campaign WHERE aim.recent IN (0, 1) AND aim.campaign";
-/// Whether a row of `aim` holds.
-pub(in crate::store) const AIM_HOLDS: &str = "(aim.recent OR NOT EXISTS (SELECT 1 FROM aim AS newer \
-    WHERE newer.recent = 1 AND newer.name = aim.name AND newer.campaign = aim.campaign))";
 /// Whether a row of `campaign` holds; the view `campaigns` has those that do.
 pub(in crate::store) const CAMPAIGN_HOLDS: &str =
     "NOT EXISTS (SELECT 1 FROM campaign_again AS newer WHERE newer.id = campaign.id)";
@@ -98,19 +90,20 @@ pub(in crate::store) fn put_in_place(connection: &Connection) -> rusqlite::Resul
              FROM source_again AS again WHERE NOT EXISTS (SELECT 1 FROM source_again AS newer \
              WHERE newer.address = again.address AND newer.id > again.id) ORDER BY address;
          DELETE FROM source_again;
-         REPLACE INTO aim SELECT 0, name, campaign, first, last, failures, sources FROM aim \
-             WHERE recent = 1 ORDER BY name, campaign;
-         DELETE FROM aim WHERE recent = 1;
-         INSERT INTO login SELECT 0, name, account, network, day, service, count, first, last, address, \
-             generation, position FROM login WHERE recent = 1 \
-             ORDER BY name, account, network, day, service \
+         REPLACE INTO aim SELECT name, campaign, first, last, failures, sources FROM aim_again AS again \
+             WHERE NOT EXISTS (SELECT 1 FROM aim_again AS newer WHERE newer.name = again.name \
+             AND newer.campaign = again.campaign AND newer.id > again.id) ORDER BY name, campaign;
+         DELETE FROM aim_again;
+         INSERT INTO login SELECT name, account, network, day, service, count, first, last, address, \
+             generation, position FROM login_again WHERE true \
+             ORDER BY name, account, network, day, service, id \
              ON CONFLICT DO UPDATE SET count = count + excluded.count, \
              address = iif(first <= excluded.first, address, excluded.address), \
              generation = iif(first <= excluded.first, generation, excluded.generation), \
              position = iif(first <= excluded.first, position, excluded.position), \
              first = min(coalesce(first, excluded.first), excluded.first), \
              last = max(coalesce(last, excluded.last), excluded.last);
-         DELETE FROM login WHERE recent = 1;
+         DELETE FROM login_again;
          REPLACE INTO been SELECT name, account, network, first, last, country, asn, aso \
              FROM been_again ORDER BY name, account, network;
          DELETE FROM been_again;

@@ -124,12 +124,28 @@ pub(super) fn read_login(
     tier: Tier,
     news: &News,
 ) -> rusqlite::Result<Option<News>> {
-    let sql = "SELECT count, first, last, address, generation, position FROM login \
-        WHERE recent = ? AND name = ? AND account = ? AND network = ? AND day = ? AND service = ?";
+    let sql = match tier {
+        Tier::Sorted => {
+            "SELECT count, first, last, address, generation, position FROM login \
+             WHERE name = ? AND account = ? AND network = ? AND day = ? AND service = ?"
+        }
+        Tier::Recent => {
+            "SELECT count, first, last, address, generation, position FROM login_again \
+             WHERE name = ? AND account = ? AND network = ? AND day = ? AND service = ? ORDER BY id"
+        }
+    };
     let News { account, network, day, service, .. } = news;
-    let key =
-        params![tier as i64, name_of(account.as_bytes()), account, network.cidr(), day, service];
-    connection.prepare_cached(sql)?.query_row(key, |row| known_login(row, news)).optional()
+    let key = params![name_of(account.as_bytes()), account, network.cidr(), day, service];
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut all = None;
+    for known in statement.query_map(key, |row| known_login(row, news))? {
+        let known = known?;
+        all = Some(match all {
+            None => known,
+            Some(all) => News::and(all, &known),
+        });
+    }
+    Ok(all)
 }
 
 pub(in crate::store) fn read_been(

@@ -116,33 +116,43 @@ impl Casebook<'_> {
     /// Adds what is new of some logins to those of their kind; gives all of that kind, and how many of
     /// them were known before.
     pub fn add_login(&mut self, news: &News) -> Result<(News, u64), StoreError> {
-        // An upsert would have SQLite keep a copy of each page that it changes.
-        let insert = "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        let update = "UPDATE login SET count = ?7, first = ?8, last = ?9, address = ?10, \
-            generation = ?11, position = ?12 WHERE recent = ?1 AND name = ?2 AND account = ?3 \
-            AND network = ?4 AND day = ?5 AND service = ?6";
         let in_place = self.logins.remove(&news.id);
         let add = || -> rusqlite::Result<_> {
-            let (name, network) = (name_of(news.account.as_bytes()), news.network.cidr());
-            let News { account, day, service, .. } = news;
-            let here = read_login(self.connection, self.tier, news)?;
-            let write = if here.is_some() { update } else { insert };
-            let mut before = here.as_ref().map_or(0, |known| known.count);
-            let mut all = here.map_or_else(|| news.clone(), |known| known.and(news));
-            let News { count, first, last, place, .. } = all;
-            let (count, address, tier) =
-                (count.cast_signed(), Address(all.address), self.tier as i64);
-            self.connection.prepare_cached(write)?.execute(params![
-                tier, name, account, network, day, service, count, first, last, address, place.0,
-                place.1
+            let sorted =
+                in_place.map_or_else(|| read_login(self.connection, Tier::Sorted, news), Ok)?;
+            let again = match self.tier {
+                Tier::Recent => read_login(self.connection, Tier::Recent, news)?,
+                Tier::Sorted => None,
+            };
+            let known = match (sorted, again) {
+                (Some(sorted), Some(again)) => Some(sorted.and(&again)),
+                (sorted, again) => sorted.or(again),
+            };
+            let before = known.as_ref().map_or(0, |known| known.count);
+            let is_in_place = self.tier == Tier::Sorted && known.is_some();
+            let all = known.map_or_else(|| news.clone(), |known| known.and(news));
+            // Of late, only what is new is written. In its place, for an upsert SQLite would keep a copy of
+            // each page that it changes.
+            let row = if self.tier == Tier::Recent { news } else { &all };
+            let sql = match (self.tier, is_in_place) {
+                (Tier::Recent, _) => {
+                    "INSERT INTO login_again VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                }
+                (Tier::Sorted, false) => {
+                    "INSERT INTO login VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                }
+                (Tier::Sorted, true) => {
+                    "UPDATE login SET count = ?6, first = ?7, last = ?8, address = ?9, \
+                     generation = ?10, position = ?11 WHERE name = ?1 AND account = ?2 \
+                     AND network = ?3 AND day = ?4 AND service = ?5"
+                }
+            };
+            let (name, network) = (name_of(row.account.as_bytes()), row.network.cidr());
+            let News { account, day, service, first, last, place, .. } = row;
+            let (count, address) = (row.count.cast_signed(), Address(row.address));
+            self.connection.prepare_cached(sql)?.execute(params![
+                name, account, network, day, service, count, first, last, address, place.0, place.1
             ])?;
-            if self.tier == Tier::Recent
-                && let Some(sorted) =
-                    in_place.map_or_else(|| read_login(self.connection, Tier::Sorted, news), Ok)?
-            {
-                before += sorted.count;
-                all = sorted.and(&all);
-            }
             Ok((all, before))
         };
         add().map_err(|e| self.error(e))
@@ -339,7 +349,7 @@ impl Casebook<'_> {
 
 impl News {
     /// These and others of the same kind.
-    fn and(self, other: &Self) -> Self {
+    pub(super) fn and(self, other: &Self) -> Self {
         let first = if self.first <= other.first { &self } else { other };
         Self {
             count: self.count + other.count,

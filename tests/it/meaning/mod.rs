@@ -363,7 +363,7 @@ fn logins_that_an_earlier_version_had_not_judged_are_judged_once() {
     for _ in 0..2 {
         sentinel.run().exits(0);
         let days = "SELECT group_concat(day || ' ' || count || ' ' || position) FROM \
-            (SELECT day, sum(count) AS count, min(position) AS position FROM login GROUP BY day)";
+            (SELECT day, sum(count) AS count, min(position) AS position FROM logins GROUP BY day)";
         let expected = "2026-11-01 2 0,2026-11-02 2 266,2026-11-03 2 532";
         assert_eq!(sentinel.ask_store(days), expected);
         assert_eq!(
