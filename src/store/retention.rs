@@ -4,8 +4,8 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::functions::FunctionFlags;
-use rusqlite::params;
 use rusqlite::types::ValueRef;
+use rusqlite::{OptionalExtension, params};
 use sha2::Sha256;
 
 use super::{Store, StoreError};
@@ -67,17 +67,22 @@ impl Store {
             "DELETE FROM pardon WHERE last < ?1",
             "DELETE FROM stranger WHERE time < ?1",
             "DELETE FROM been WHERE last < ?1",
-            "DELETE FROM sign WHERE finding IN (SELECT id FROM finding WHERE time < ?1)",
-            "DELETE FROM alert WHERE finding IN (SELECT id FROM finding WHERE time < ?1)",
-            "DELETE FROM finding WHERE time < ?1",
+            // Whom somebody has to see to stays, and for as long again what a thief is known by.
+            "CREATE TEMP TABLE closed AS SELECT id FROM finding WHERE time < ?1 \
+                AND iif(acknowledged IS NULL, severity = 1, acknowledged < ?1)",
+            "DELETE FROM sign WHERE finding IN (SELECT id FROM closed)",
+            "DELETE FROM alert WHERE finding IN (SELECT id FROM closed)",
+            "DELETE FROM finding WHERE id IN (SELECT id FROM closed)",
             "DELETE FROM place WHERE campaign IN (SELECT id FROM campaign WHERE last < ?1)",
             "DELETE FROM link WHERE campaign IN (SELECT id FROM campaign WHERE last < ?1)",
             // Nor is the last campaign forgotten, whose row the next one must not get again.
             "DELETE FROM campaign WHERE last < ?1 AND id < (SELECT max(id) FROM campaign)",
             "DELETE FROM tally WHERE start < ?1",
         ] {
-            transaction.execute(sql, [before])?;
+            let values: &[i64] = if sql.contains("?1") { &[before] } else { &[] };
+            transaction.execute(sql, rusqlite::params_from_iter(values))?;
         }
+        transaction.execute_batch("DROP TABLE temp.closed")?;
         for table in ["login", "news", "name_day", "told", "coverage"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE day < ?"), [&day])?;
         }
@@ -97,7 +102,12 @@ impl Store {
         stop: &dyn Fn() -> bool,
     ) -> Result<u64, StoreError> {
         let before = now - days * DAY;
-        let done = self.in_steps(stop, |store| store.pseudonymise_some(before))?;
+        let (mut after, mut done) = (None, 0);
+        self.in_steps(stop, |store| {
+            let (read, changed) = store.pseudonymise_some(before, &mut after)?;
+            done += changed;
+            Ok(read)
+        })?;
         if !stop() {
             self.pseudonymise_rest(before).map_err(|e| self.error("write", e))?;
         }
@@ -108,7 +118,7 @@ impl Store {
     fn in_steps(
         &mut self,
         stop: &dyn Fn() -> bool,
-        some_of_it: impl Fn(&mut Self) -> rusqlite::Result<u64>,
+        mut some_of_it: impl FnMut(&mut Self) -> rusqlite::Result<u64>,
     ) -> Result<u64, StoreError> {
         let mut done = 0;
         loop {
@@ -120,7 +130,13 @@ impl Store {
         }
     }
 
-    fn pseudonymise_some(&mut self, before: i64) -> rusqlite::Result<u64> {
+    /// Does some failures, from the row `after` on or from where all before are done; gives how many it
+    /// read, and how many it changed.
+    fn pseudonymise_some(
+        &mut self,
+        before: i64,
+        after: &mut Option<i64>,
+    ) -> rusqlite::Result<(u64, u64)> {
         let transaction = self.connection.transaction()?;
         let read = "SELECT key, done FROM pseudonym";
         let sql = "INSERT INTO pseudonym SELECT randomblob(32), 0 \
@@ -128,35 +144,51 @@ impl Store {
         transaction.execute(sql, [])?;
         let (key, done): (Vec<u8>, i64) =
             transaction.query_row(read, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let sql = "SELECT id, address, user FROM failure WHERE id > ?1 AND time < ?2 \
-            AND id <= (SELECT last_failure FROM judgement) \
-            AND id <= coalesce((SELECT last_failure FROM csv), 0) ORDER BY id LIMIT ?3";
-        let mut rows = Vec::new();
+        let sql =
+            "SELECT min(last_failure, coalesce((SELECT last_failure FROM csv), 0)) FROM judgement";
+        let judged: i64 = transaction.query_row(sql, [], |row| row.get(0))?;
+        // In the order of rows, among which are younger ones: those of another log, which was read before.
+        let sql = "SELECT id, address, user FROM failure WHERE id > ?1 AND time < ?2 AND id <= ?3 \
+            ORDER BY id LIMIT ?4";
+        let (mut read, mut changed) = (0, 0);
         {
+            let mut rows = Vec::new();
             let mut statement = transaction.prepare_cached(sql)?;
-            let mut found = statement.query([done, before, STEP])?;
+            let mut found = statement.query([after.unwrap_or(done), before, judged, STEP])?;
             while let Some(row) = found.next()? {
                 let address = row.get::<_, Address>(1)?.0;
                 rows.push((row.get::<_, i64>(0)?, address, text(row, 2)?));
             }
-            let mut set = transaction
-                .prepare_cached("UPDATE failure SET address = ?, user = ? WHERE id = ?")?;
+            let mut set = transaction.prepare_cached(
+                "UPDATE failure SET address = ?1, user = ?2 WHERE id = ?3 \
+                 AND (address <> ?1 OR user IS NOT ?2)",
+            )?;
             let mut clear = transaction.prepare_cached(
-                "UPDATE origin SET address = iif(address IS NULL, NULL, ?), hostname = NULL WHERE id = \
-                 (SELECT origin FROM failure WHERE id = ?)",
+                "UPDATE origin SET address = iif(address IS NULL, NULL, ?1), hostname = NULL \
+                 WHERE id = (SELECT origin FROM failure WHERE id = ?2) \
+                 AND (address <> ?1 OR hostname IS NOT NULL)",
             )?;
             for (id, address, user) in &rows {
-                let network = Address(Network::of(*address).address());
-                let user = user.as_ref().map(|user| pseudonym(&key, user.as_bytes()));
-                clear.execute(params![network, id])?;
-                set.execute(params![network, user, id])?;
+                let network = Network::of(*address).address();
+                let hash = user.as_ref().map(|user| pseudonym(&key, user.as_bytes()));
+                read += 1;
+                *after = Some(*id);
+                let network = Address(network);
+                let row = set.execute(params![network, hash, id])?;
+                changed += u64::from(clear.execute(params![network, id])? + row > 0);
             }
         }
-        if let Some((last, ..)) = rows.last() {
-            transaction.execute("UPDATE pseudonym SET done = ?", [last])?;
+        if let Some(after) = *after {
+            // Those before the first that is too young need not be looked at again.
+            let sql = "SELECT id FROM failure WHERE id > ?1 AND (time >= ?2 OR id > ?3) \
+                ORDER BY id LIMIT 1";
+            let young = transaction.query_row(sql, [done, before, judged], |row| row.get(0));
+            let young: Option<i64> = young.optional()?;
+            let done = young.map_or(after, |young| after.min(young - 1));
+            transaction.execute("UPDATE pseudonym SET done = ?", [done])?;
         }
         transaction.commit()?;
-        Ok(rows.len() as u64)
+        Ok((read, changed))
     }
 
     /// What else is as old. Findings that nobody acknowledged keep the account's name: somebody has to
