@@ -114,10 +114,13 @@ const MANY_NAMES: usize = 6;
 /// A device has so many addresses in a day at most: a telephone on its way, a VPN.
 pub const DEVICE_PLACES: u64 = 12;
 
+/// Nor does a user mistype so often.
+pub const MANY_FAILURES: u64 = 12;
+
 impl Source {
     /// Whether it tries so much that it is an attacker all by itself, and not one bot of many.
     pub fn is_heavy(&self) -> bool {
-        self.names.len() >= 5 || self.failures >= 12
+        self.names.len() >= 5 || self.failures >= MANY_FAILURES
     }
 
     /// Whether it tries so many names that it is no user's own, wherever it is.
@@ -281,6 +284,42 @@ pub struct Place {
     pub sources: u64,
 }
 
+/// Why a failure is the user's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// The administrator vouches for its account or address.
+    Vouched,
+    /// The account had logged in from the same network.
+    SameNetwork,
+    /// It has the steady pace of a device.
+    Device,
+    /// The account had logged in through the same provider.
+    SameProvider,
+    /// Several accounts log in from that network.
+    Shared,
+}
+
+impl Because {
+    const ALL: [Self; 5] =
+        [Self::Vouched, Self::SameNetwork, Self::Device, Self::SameProvider, Self::Shared];
+
+    /// What the store and JSON have for it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Vouched => "vouched",
+            Self::SameNetwork => "same_network",
+            Self::Device => "device",
+            Self::SameProvider => "same_provider",
+            Self::Shared => "shared",
+        }
+    }
+
+    /// What `key` stands for.
+    pub fn of(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.key() == key)
+    }
+}
+
 /// Failures of an account's own user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Own {
@@ -300,6 +339,8 @@ pub struct Own {
     pub pace: Pace,
     /// The number of the network (AS), or 0.
     pub number: u32,
+    /// Why the last one was the user's own; `None`: an earlier version judged it.
+    pub because: Option<Because>,
 }
 
 impl Own {

@@ -66,11 +66,13 @@ pub enum Evidence {
     ManyMessages,
     /// Many more messages than ever before, from where it always is.
     Jump,
+    /// It came from where a thief had got in, who was seen to.
+    Returned,
 }
 
 impl Evidence {
     /// All, in the order in which they are told.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Attacker,
         Self::Guesser,
         Self::NewCountry,
@@ -83,6 +85,7 @@ impl Evidence {
         Self::ManyNetworks,
         Self::ManyMessages,
         Self::Jump,
+        Self::Returned,
     ];
 
     /// What the store and JSON have for it.
@@ -100,6 +103,7 @@ impl Evidence {
             Self::ManyNetworks => "many_networks",
             Self::ManyMessages => "many_messages",
             Self::Jump => "jump",
+            Self::Returned => "returned",
         }
     }
 }
@@ -138,10 +142,31 @@ pub struct Finding {
     pub time: i64,
     /// When somebody said that he knows.
     pub acknowledged: Option<i64>,
+    /// Whether he said that it was its user, and no thief.
+    pub was_user: bool,
     /// What he said.
     pub comment: Option<Untrusted>,
     /// Its signs, in the order of their times.
     pub signs: Vec<Sign>,
+}
+
+impl Finding {
+    /// The networks from where a thief got in: those of which the signs alone would be high, or medium
+    /// where somebody said that it was one.
+    pub fn stolen_from(&self) -> BTreeSet<Network> {
+        let least = match self.acknowledged {
+            Some(_) if self.was_user => return BTreeSet::new(),
+            Some(_) => Severity::Medium,
+            None => Severity::High,
+        };
+        // A jump is where the account always is.
+        let signs = || self.signs.iter().filter(|sign| sign.evidence != Evidence::Jump);
+        let is_stolen = |network: &Network| {
+            let there: Vec<_> = signs().filter(|it| it.network == *network).cloned().collect();
+            severity(&there) >= Some(least)
+        };
+        signs().map(|sign| sign.network).filter(is_stolen).collect()
+    }
 }
 
 /// So many messages a day from a country that is new to the account are no newsletter of a user who
@@ -178,7 +203,7 @@ fn is_abroad(signs: &[&Sign], evidence: Evidence) -> bool {
 fn together(signs: &[&Sign]) -> Option<Severity> {
     use Evidence::{
         Attacker, Awakened, BotsNear, Guesser, Jump, ManyMessages, ManyNetworks, NewCountry,
-        NewNetwork, Scattered, SendsApart, UnderAttack,
+        NewNetwork, Returned, Scattered, SendsApart, UnderAttack,
     };
     let has = |evidence| signs.iter().any(|sign| sign.evidence == evidence);
     let floods = signs.iter().any(|it| it.evidence == ManyMessages && it.number >= FLOOD);
@@ -187,6 +212,7 @@ fn together(signs: &[&Sign]) -> Option<Severity> {
     // The first two days of an account are no measure for what comes after them.
     let is_scattered = is_abroad(signs, Scattered);
     if has(Attacker)
+        || has(Returned)
         || (has(Guesser) && (has(ManyNetworks) || has(ManyMessages) || sends_abroad))
         || (has(ManyNetworks) && (has(ManyMessages) || sends_abroad))
         || (has(ManyMessages) && is_new && (has(BotsNear) || floods))

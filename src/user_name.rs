@@ -22,6 +22,11 @@ pub fn domain_of(user: &[u8]) -> Option<Vec<u8>> {
     Some(user.get(at + 1..)?.to_ascii_lowercase())
 }
 
+/// Whether two user names are the same account, however their letters are written.
+pub fn is_same(one: &[u8], other: &[u8]) -> bool {
+    name_of(one) == name_of(other) && domain_of(one) == domain_of(other)
+}
+
 /// Whether two user names may be the same account: the same name, and no other domain.
 pub fn may_be_same(one: &[u8], other: &[u8]) -> bool {
     let domains = domain_of(one).zip(domain_of(other));

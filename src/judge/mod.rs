@@ -239,8 +239,8 @@ impl<'s> Judge<'s> {
         self.book.look_back_to(tried.time - group::LONGEST)?;
         let day = self.day(tried.time);
         self.book.count_day(&tried.name, day);
-        if self.is_own(tried)? {
-            return self.note_own(tried);
+        if let Some(because) = self.is_own(tried)? {
+            return self.note_own(tried, because);
         }
         self.group(tried)
     }

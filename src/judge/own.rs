@@ -5,10 +5,11 @@
 
 use std::net::IpAddr;
 
-use crate::campaign::{DEVICE_PLACES, Own, Source, Tried, source_of};
+use crate::campaign::{Because, DEVICE_PLACES, Own, Source, Tried, source_of};
 use crate::event::Network;
 use crate::pace::Pace;
 use crate::store::StoreError;
+use crate::store::casebook::findings::Thief;
 use crate::untrusted::Untrusted;
 use crate::user_name::{UNKNOWN, may_be_same};
 
@@ -24,50 +25,47 @@ const HASTE: i64 = 60;
 /// So many devices a week may be where their accounts never logged in from.
 const STRANGERS: u64 = 100;
 
+/// Where the accounts that a failure may be of log in from, seen from where it came from.
+#[derive(Default)]
+struct Home {
+    /// They do from the same network,
+    is_here: bool,
+    /// or through the same provider,
+    is_same_provider: bool,
+    /// or from so many networks.
+    networks: usize,
+    /// A thief got in from there.
+    is_thiefs: bool,
+}
+
 impl Judge<'_> {
-    /// Whether a failure is one of the account's own user.
-    pub(super) fn is_own(&mut self, tried: &Tried) -> Result<bool, StoreError> {
+    /// Why a failure is one of the account's own user, if it is.
+    pub(super) fn is_own(&mut self, tried: &Tried) -> Result<Option<Because>, StoreError> {
         if self.allowed.has_address(tried.address, tried.time)
             || tried
                 .user
                 .as_ref()
                 .is_some_and(|user| self.allowed.has_account(user.as_bytes(), tried.time))
         {
-            return Ok(true);
+            return Ok(Some(Because::Vouched));
         }
         let source = self.book.source(source_of(tried.address))?;
         if source.as_ref().is_some_and(|source| source.is_nobodys()) {
-            return Ok(false);
+            return Ok(None);
+        }
+        let home = self.home(tried)?;
+        if home.is_here {
+            return Ok(Some(Because::SameNetwork));
         }
         let network = Network::of(tried.address);
-        let since = tried.time - self.own_seconds();
-        let user = tried.user.as_ref().map_or(UNKNOWN, |user| user.as_bytes());
         let number = tried.network.as_ref().map_or(0, |network| network.number);
+        let times = (tried.time - self.own_seconds(), tried.time);
         let user_tried = tried.user.clone().unwrap_or_else(|| Untrusted::from(UNKNOWN));
         let own = self.book.own(&user_tried)?;
+        // A device that was one before was not a thief's, most likely.
         let is_known_device = own.iter().any(|own| own.network == network && own.is_device());
-        let (mut exists, mut same_provider) = (false, false);
-        for been in self.book.been(&tried.name)?.iter() {
-            if been.first > tried.time || been.last < since {
-                continue;
-            }
-            if !may_be_same(been.account.as_bytes(), user) {
-                continue;
-            }
-            // Who got in as a thief does not become its user; a device that was one before was not a
-            // thief's, most likely.
-            let is_near = been.network == network || (number != 0 && been.number == number);
-            if is_near && !is_known_device && self.book.is_thiefs(been)? {
-                if been.network == network {
-                    return Ok(false);
-                }
-                continue;
-            }
-            if been.network == network {
-                return Ok(true);
-            }
-            exists = true;
-            same_provider |= number != 0 && been.number == number;
+        if home.is_thiefs && !is_known_device && !self.book.is_shared(network, times, SHARED)? {
+            return Ok(None);
         }
         // Who guesses patiently looks like a device; but that is in one place at a time.
         let late = own.iter().filter(|own| tried.time - own.last <= DAY && own.network != network);
@@ -78,31 +76,63 @@ impl Judge<'_> {
         if late.count() as u64 >= DEVICE_PLACES
             || own.iter().any(|own| own.network == network && is_flood(own))
         {
-            return Ok(false);
+            return Ok(None);
         }
         if let Some(source) = source.as_ref().filter(|it| *it.names == [tried.name.clone()])
             && (source.is_device()
                 || self.book.campaign(source.campaign)?.is_some_and(|it| it.is_device()))
-            && (same_provider || self.is_rare_stranger(tried)?)
+            && (home.is_same_provider || self.is_rare_stranger(tried)?)
         {
-            return Ok(true);
+            return Ok(Some(Because::Device));
         }
         // A device that was known for one goes on, with another address of its provider's too.
         for own in own.iter() {
             let is_device = own.rhythm().is_some() || own.network == network;
             let is_near = own.network == network || (number != 0 && own.number == number);
             if is_device && is_near && tried.time - own.last <= 2 * DAY {
-                return Ok(true);
+                let because = own.because.filter(|_| own.network == network);
+                return Ok(Some(because.unwrap_or(Because::Device)));
             }
         }
         // Bots live at the same providers. A client that tried other names before is one, and so is
         // one that does what a campaign on this account does.
         let is_alone = source.as_ref().is_none_or(|source| *source.names == [tried.name.clone()]);
-        if same_provider && is_alone && !self.is_attacked(tried)? {
-            return Ok(true);
+        if home.is_same_provider && is_alone && !self.is_attacked(tried)? {
+            return Ok(Some(Because::SameProvider));
         }
-        let least = if exists { SHARED - 1 } else { SHARED };
-        self.book.is_shared(network, (since, tried.time), least)
+        let least = if home.networks > 0 { SHARED - 1 } else { SHARED };
+        let is_shared = self.book.is_shared(network, times, least)?;
+        Ok(is_shared.then_some(Because::Shared))
+    }
+
+    /// What logins of the accounts that a failure may be of had to do with where it came from.
+    fn home(&mut self, tried: &Tried) -> Result<Home, StoreError> {
+        let been = self.book.been(&tried.name)?;
+        if been.is_empty() {
+            return Ok(Home::default());
+        }
+        let since = tried.time - self.own_seconds();
+        let user = tried.user.as_ref().map_or(UNKNOWN, |user| user.as_bytes());
+        let network = Network::of(tried.address);
+        let number = tried.network.as_ref().map_or(0, |network| network.number);
+        let thieves = self.book.thieves(&tried.name)?;
+        let is_thiefs = |network: Network| {
+            let is_it = |thief: &Thief| {
+                thief.network == network && may_be_same(thief.account.as_bytes(), user)
+            };
+            thieves.iter().any(is_it)
+        };
+        let mut home = Home { is_thiefs: is_thiefs(network), ..Home::default() };
+        for been in been.iter() {
+            let counts = been.first <= tried.time && been.last >= since;
+            // Who got in as a thief does not become its user.
+            if counts && may_be_same(been.account.as_bytes(), user) && !is_thiefs(been.network) {
+                home.networks += 1;
+                home.is_here |= been.network == network;
+                home.is_same_provider |= number != 0 && been.number == number;
+            }
+        }
+        Ok(home)
     }
 
     /// For how long a network is a user's own; what is noted of a login may be a little older than that.
@@ -146,7 +176,7 @@ impl Judge<'_> {
     }
 
     /// Notes a failure of an own user, and takes back what was said of its client before.
-    pub(super) fn note_own(&mut self, tried: &Tried) -> Result<(), StoreError> {
+    pub(super) fn note_own(&mut self, tried: &Tried, because: Because) -> Result<(), StoreError> {
         let address = source_of(tried.address);
         let source = self.book.source(address)?;
         let before = match source {
@@ -184,7 +214,9 @@ impl Judge<'_> {
             failures,
             pace,
             number: tried.network.as_ref().map_or(0, |network| network.number),
+            because: None,
         });
+        own.because = Some(because);
         own.add(tried.time);
         own.tool.clone_from(&tried.tool);
         self.book.put_own(tried.id, own)

@@ -6,14 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::campaign::{Been, Own, Source, source_of};
+use crate::campaign::{Been, MANY_FAILURES, Own, Source, source_of};
 use crate::finding::{Evidence, Sign};
 use crate::origin::{AutonomousSystem, Country};
 use crate::store::StoreError;
 use crate::store::casebook::News;
-use crate::store::casebook::findings::Visit;
+use crate::store::casebook::findings::{Thief, Visit};
 use crate::untrusted::Untrusted;
-use crate::user_name::{domain_of, name_of};
+use crate::user_name::{is_same, name_of};
 
 use super::group::{self, DAY};
 use super::own::SHARED;
@@ -34,7 +34,7 @@ const ATTACKER_FAILURES: u64 = 15;
 const ATTACKER_NAMES: usize = 5;
 /// So many failures are no device that its owner mends at last.
 const NO_DEVICE: u64 = 100;
-/// Of an account that comes from so many networks, no more need be known: that would take long.
+/// Of accounts that come from so many networks, no more need be known.
 const EVERYWHERE: usize = 900;
 
 /// Where a login came from.
@@ -63,10 +63,25 @@ impl Judge<'_> {
             been.retain(|been| been.network != news.network);
             self.arrival(news, place, (&name, &been), &mut signs)?;
         }
-        if news.service.as_bytes().starts_with(b"postfix") && been.len() < EVERYWHERE {
+        let is_here = |thief: &&Thief| {
+            let (one, other) = (thief.account.as_bytes(), news.account.as_bytes());
+            thief.network == news.network && is_same(one, other)
+        };
+        let thieves = self.book.thieves(&name)?;
+        let mut here = thieves.iter().filter(is_here).peekable();
+        // Of one that is still open, more is no news.
+        if here.peek().is_some() && here.all(|it| it.seen_to.is_some_and(|at| at < news.first)) {
+            signs.push(sign(news, Evidence::Returned, 0));
+        }
+        if news.service.as_bytes().starts_with(b"postfix") && !self.is_everywhere(&name)? {
             self.messages(news, place, &been, &mut signs)?;
         }
         self.book.add_signs(&news.account, signs)
+    }
+
+    /// Whether accounts of this name come from so many networks that to know more would take long.
+    fn is_everywhere(&mut self, name: &Untrusted) -> Result<bool, StoreError> {
+        Ok(self.book.been(name)?.len() >= EVERYWHERE)
     }
 
     /// Whether an account has logged in for some days only, while others are known for longer.
@@ -105,9 +120,9 @@ impl Judge<'_> {
         if is_known {
             self.networks(news, number, been, signs);
         }
-        let is_all_over = been.len() >= EVERYWHERE;
+        let is_all_over = self.is_everywhere(name)?;
         if (other_country.is_some() || (is_known && is_new_provider)) && !is_all_over {
-            self.elsewhere(news, (other_country, number), is_known, signs)?;
+            self.elsewhere(news, (other_country, number), (is_known, been), signs)?;
         }
         if !signs.is_empty() {
             self.attack(news, place, name, signs)?;
@@ -120,10 +135,13 @@ impl Judge<'_> {
         &self,
         news: &News,
         (country, number): (Option<&Country>, u32),
-        is_known: bool,
+        (is_known, been): (bool, &[&Been]),
         signs: &mut Vec<Sign>,
     ) -> Result<(), StoreError> {
-        let visits = self.book.visits(&news.account, (news.network, news.first))?;
+        let mut visits = Vec::new();
+        for account in spellings(news, been) {
+            visits.extend(self.book.visits(account, (news.network, news.first))?);
+        }
         let ago = |time: i64| news.first - time;
         let countries = |is_meant: &dyn Fn(&Visit) -> bool| {
             let meant = visits.iter().filter(|visit| is_meant(visit));
@@ -180,7 +198,7 @@ impl Judge<'_> {
         let evidence = if is_many || is_persistent {
             Evidence::Attacker
         } else if !is_late
-            && (is_abroad || source.names.len() >= 3 || source.failures >= ATTACKER_FAILURES)
+            && (is_abroad || source.names.len() >= 3 || source.failures >= MANY_FAILURES)
         {
             Evidence::Guesser
         } else {
@@ -310,7 +328,11 @@ impl Judge<'_> {
         let old: Vec<_> = been.iter().filter(|been| !is_unheard && is_old(been)).collect();
         let (mut new, mut all) = (0, 0);
         let mut days = std::collections::BTreeMap::<String, u64>::new();
-        for (day, network, count) in self.book.messages(&news.account)? {
+        let mut messages = Vec::new();
+        for account in spellings(news, been) {
+            messages.extend(self.book.messages(account)?);
+        }
+        for (day, network, count) in messages {
             if day == news.day {
                 all += count;
                 new += if old.iter().any(|been| been.network == network) { 0 } else { count };
@@ -338,8 +360,12 @@ fn is_acquainted(been: &[&Been], time: i64) -> bool {
 
 /// Whether `been` is of the very account, and not of one that shares its name.
 fn is_account(been: &Been, news: &News) -> bool {
-    let (one, other) = (been.account.as_bytes(), news.account.as_bytes());
-    one == other || domain_of(one) == domain_of(other)
+    is_same(been.account.as_bytes(), news.account.as_bytes())
+}
+
+/// How an account was written so far.
+fn spellings<'b>(news: &'b News, been: &[&'b Been]) -> BTreeSet<&'b Untrusted> {
+    been.iter().map(|been| &been.account).chain([&news.account]).collect()
 }
 
 fn sign(news: &News, evidence: Evidence, number: u64) -> Sign {

@@ -206,6 +206,7 @@ impl Run<'_> {
         for error in std::mem::take(&mut plan.errors) {
             self.source_error(&error);
         }
+        self.store.note_moved(&plan.moved)?;
         if let Some(newest) = plan.live_missing {
             let what = format!("{} does not exist; its rotations do", path.display());
             let age = (self.host.now)().as_nanosecond().saturating_sub(newest.into());

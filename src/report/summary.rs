@@ -33,7 +33,7 @@ pub fn sentences(report: &Report) -> Vec<String> {
             some => format!(" in {}", counted(some, "known network", "known networks")),
         };
         sentences.push(format!(
-            "They came from {}{networks}, against {}.",
+            "All came from {}{networks}, against {}.",
             counted(figures.addresses, "address", "addresses"),
             counted(figures.accounts, "account", "accounts"),
         ));
@@ -107,7 +107,7 @@ fn compared(report: &Report) -> String {
     let is_near = figures.total.abs_diff(usual / 100) < A_FEW;
     let words = match figures.total.saturating_mul(10_000).checked_div(usual) {
         Some(_) if is_near => "about as usual",
-        None => "where there usually are none",
+        None => "where on most days there are none",
         Some(percent) if percent >= MUCH_MORE => "much more than usual",
         Some(percent) if percent >= MORE => "more than usual",
         Some(percent) if percent.saturating_mul(MORE) <= 10_000 => "less than usual",

@@ -22,6 +22,8 @@ use crate::position::{FINGERPRINT_BYTES, Generation, Stamp};
 pub struct Plan {
     /// The files with news, oldest first.
     pub readings: Vec<Reading>,
+    /// Known generations without news that are elsewhere now.
+    pub moved: Vec<(i64, PathBuf)>,
     /// Lines that cannot be had any more.
     pub gap: Option<Gap>,
     /// The log itself is not there, only rotations, the newest of them changed then (nanoseconds
@@ -102,8 +104,13 @@ pub fn plan(log: &Path, known: &[Generation], others: &[Generation]) -> Plan {
     plan.gap = gap(&seen, known, &numbers);
     let has_past = !known.is_empty();
     for (file, last_line) in seen {
-        let Some(from) = file.from else { continue };
-        let known = file.known.and_then(|at| known.get(at)).map(|generation| generation.id);
+        let known = file.known.and_then(|at| known.get(at));
+        let Some(from) = file.from else {
+            let moved = known.filter(|generation| generation.path != file.found.path);
+            plan.moved.extend(moved.map(|generation| (generation.id, file.found.path)));
+            continue;
+        };
+        let known = known.map(|generation| generation.id);
         let Found { path, stamp, .. } = file.found;
         let follows = has_past || !plan.readings.is_empty();
         plan.readings.push(Reading { path, stamp, stream: None, known, from, last_line, follows });

@@ -6,7 +6,6 @@ use ipnet::IpNet;
 use rusqlite::params;
 
 use super::{Store, StoreError};
-use crate::event::Network;
 use crate::untrusted::Untrusted;
 use crate::user_name::may_be_same;
 
@@ -33,15 +32,6 @@ impl AllowList {
     pub fn has_address(&self, address: IpAddr, time: i64) -> bool {
         let is =
             |(net, until): &(IpNet, Option<i64>)| net.contains(&address) && is_on(*until, time);
-        self.networks.iter().any(is)
-    }
-
-    /// Whether a network, or clients in it, are vouched for at `time`.
-    pub fn has_some_of(&self, network: Network, time: i64) -> bool {
-        let within = |net: &IpNet| net.contains(&network.address());
-        let is = |(net, until): &(IpNet, Option<i64>)| {
-            is_on(*until, time) && (within(net) || Network::of(net.addr()) == network)
-        };
         self.networks.iter().any(is)
     }
 

@@ -95,6 +95,12 @@ impl Store {
         count().map_err(|e| self.error("read", e))
     }
 
+    /// Whether any log was read, or a CSV taken over.
+    pub fn has_read(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM coverage) OR EXISTS (SELECT 1 FROM failure)";
+        self.connection.query_row(sql, [], |row| row.get(0)).map_err(|e| self.error("read", e))
+    }
+
     /// Whether somebody of this name ever logged in.
     pub fn has_logged_in(&self, name: &Untrusted) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM logins WHERE name = ?)";

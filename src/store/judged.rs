@@ -83,6 +83,18 @@ pub struct Dossier {
     pub findings: Vec<Finding>,
 }
 
+impl Dossier {
+    /// Whether nothing is known of that name.
+    pub fn is_empty(&self) -> bool {
+        let has_failed = self.days.iter().any(|(_, count)| count.is_some_and(|count| count > 0));
+        !has_failed
+            && self.attacks.is_empty()
+            && self.own.is_empty()
+            && self.logins.is_empty()
+            && self.findings.is_empty()
+    }
+}
+
 impl Store {
     /// Campaigns that are worth showing and whose last failure is not before `since`, the largest first.
     pub fn campaigns(&self, since: i64) -> Result<Vec<Campaign>, StoreError> {

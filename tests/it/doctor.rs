@@ -605,7 +605,7 @@ fn what_keeps_alerts_from_leaving_is_told() {
             "5, 'command', unixepoch(), NULL, 'no room'",
         ] {
             let store = Connection::open(sentinel.path(STORE)).unwrap();
-            let seen_to = "INSERT OR IGNORE INTO finding VALUES (5, 'x', 'x', 3, 1, 2, NULL)";
+            let seen_to = "INSERT OR IGNORE INTO finding VALUES (5, 'x', 'x', 3, 1, 2, NULL, 0)";
             store.execute(seen_to, []).unwrap();
             store.execute(&format!("INSERT INTO alert VALUES ({row})"), []).unwrap();
         }

@@ -22,7 +22,7 @@ pub struct Findings {
 /// What to do with findings.
 #[derive(Debug, Subcommand)]
 pub enum FindingsAction {
-    /// Say that you know: it is open no more, and not told again for the same networks
+    /// Say what it was: it is open no more
     Ack(Ack),
 }
 
@@ -32,6 +32,12 @@ pub struct Ack {
     /// The numbers of the findings
     #[arg(value_name = "ID", required = true, value_parser = number)]
     pub ids: Vec<i64>,
+    /// It was a thief, who is seen to: who comes from there again is told at once (so it is of high ones)
+    #[arg(long, conflicts_with = "user")]
+    pub theft: bool,
+    /// It was its user: the same from there is not told again (so it is of medium and low ones)
+    #[arg(long)]
+    pub user: bool,
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub comment: Option<String>,
@@ -65,8 +71,8 @@ pub struct Account {
 /// Options of `accounts`.
 #[derive(Debug, ClapArgs)]
 pub struct Accounts {
-    /// Those that were attacked within 30 days
-    #[arg(long, required = true)]
+    /// Those that were attacked within 30 days; without options, too
+    #[arg(long)]
     pub attacked: bool,
     /// Only those that are known to exist
     #[arg(long)]

@@ -8,7 +8,7 @@ use super::campaigns::for_people;
 use super::existing::Existing;
 use super::findings::evidence;
 use super::{Desk, print, print_json, table};
-use crate::campaign::Own;
+use crate::campaign::{Because, Own};
 use crate::cli::args::Account;
 use crate::exit::Status;
 use crate::origin::Country;
@@ -16,9 +16,7 @@ use crate::report::counted;
 use crate::report::text::lines;
 use crate::report::{grouped, rhythm};
 use crate::store::StoreError;
-use crate::store::allowed::AllowList;
 use crate::store::judged::{Dossier, LoggedIn};
-use crate::store::reasons::Reason;
 use crate::user_name::name_of;
 
 /// So many days are shown.
@@ -57,6 +55,8 @@ struct OwnFailures {
     first: String,
     last: String,
     every_seconds: Option<i64>,
+    /// Null: an earlier version judged it.
+    because: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -103,6 +103,10 @@ fn told(
             let _ = writeln!(out, "{line}");
         }
     }
+    if dossier.is_empty() {
+        out.push_str("No login of that name is known, good or failed. Is it written right?\n");
+        return Ok(out);
+    }
     out.push('\n');
     let all: u64 = dossier.days.iter().filter_map(|(_, count)| *count).sum();
     let most = dossier.days.iter().filter_map(|(_, count)| *count).max().unwrap_or(0);
@@ -114,7 +118,7 @@ fn told(
         sparkline(&dossier.days.iter().map(|(_, count)| *count).collect::<Vec<_>>()),
     );
     for finding in dossier.findings.iter().take(3) {
-        let state = if finding.acknowledged.is_some() { ", acknowledged" } else { "" };
+        let state = if finding.acknowledged.is_some() { ", closed" } else { "" };
         let _ = writeln!(out, "Finding {} ({}{state}):", finding.id, finding.severity.text());
         for line in evidence(desk, finding) {
             let _ = writeln!(out, "  {line}");
@@ -122,7 +126,7 @@ fn told(
         out.push('\n');
     }
     attacks(desk, dossier, &mut out);
-    own(desk, (&dossier.own, "Its own user fails"), &mut out)?;
+    own(desk, (&dossier.own, "Its own user fails"), &mut out);
     out.push_str("Last good logins:\n");
     out.push_str(&logins(desk, &dossier.logins));
     Ok(out)
@@ -156,57 +160,40 @@ fn attacks(desk: &Desk<'_>, dossier: &Dossier, out: &mut String) {
 }
 
 /// Failures of users, and why they are theirs.
-pub(super) fn own(
-    desk: &Desk<'_>,
-    (own, heading): (&[Own], &str),
-    out: &mut String,
-) -> Result<(), StoreError> {
+pub(super) fn own(desk: &Desk<'_>, (own, heading): (&[Own], &str), out: &mut String) {
     if own.is_empty() {
-        return Ok(());
+        return;
     }
     let _ = writeln!(out, "{heading} (no attack):");
-    let allowed = desk.store.allow_list()?;
     let shown = own.get(..MOST).unwrap_or(own);
-    let rows = shown.iter().map(|it| {
-        vec![
-            format!("  {}", it.user.for_terminal()),
-            it.network.cidr(),
-            counted(it.failures, "failure", "failures"),
-            it.rhythm().map_or(String::new(), rhythm),
-        ]
-    });
+    let rows =
+        shown.iter().map(|it| vec![format!("  {}", it.user.for_terminal()), it.network.cidr()]);
     let rows = table::lines(&rows.collect::<Vec<_>>());
     for (row, own) in rows.lines().zip(shown) {
-        let _ = writeln!(out, "{row}");
-        let _ = writeln!(out, "      {} to {}", desk.moment(own.first), desk.moment(own.last));
-        for line in lines(&why_own(desk, own, &allowed)?, table::WIDTH - 6) {
-            let _ = writeln!(out, "      {line}");
+        let often = own.rhythm().map_or(String::new(), |gap| format!("{}, ", rhythm(gap)));
+        let _ = writeln!(
+            out,
+            "{row}\n      {}, {often}{} to {}",
+            counted(own.failures, "failure", "failures"),
+            desk.moment(own.first),
+            desk.moment(own.last)
+        );
+        if let Some(because) = own.because {
+            let _ = writeln!(out, "      {}", why_own(because));
         }
     }
     out.push('\n');
-    Ok(())
 }
 
-/// What speaks for the user, in words.
-fn why_own(desk: &Desk<'_>, own: &Own, allowed: &AllowList) -> Result<String, StoreError> {
-    if allowed.has_account(own.user.as_bytes(), desk.now)
-        || allowed.has_some_of(own.network, desk.now)
-    {
-        return Ok("you vouch for it".to_owned());
+/// Why a failure was judged to be the user's, in words.
+fn why_own(because: Because) -> &'static str {
+    match because {
+        Because::Vouched => "you vouched for it (`maillogsentinel allow`)",
+        Because::SameNetwork => "the account had logged in from there",
+        Because::Device => "the steady pace of a device with an old password",
+        Because::SameProvider => "the account had logged in through that provider",
+        Because::Shared => "several accounts log in from there: an office, or a gateway",
     }
-    Ok(match desk.store.reason(own)? {
-        Some(Reason::SameNetwork(account)) => {
-            format!("{} logged in from there", account.for_terminal())
-        }
-        Some(Reason::Device) => "the steady pace of a device with an old password".to_owned(),
-        Some(Reason::SameProvider(account)) => {
-            format!("{} logged in through that provider", account.for_terminal())
-        }
-        Some(Reason::Shared(accounts)) => {
-            format!("{} log in from there", counted(accounts, "account", "accounts"))
-        }
-        None => "for logins that are not kept any more, or you vouched for it".to_owned(),
-    })
 }
 
 /// A table of logins that went well.
@@ -216,6 +203,7 @@ pub(super) fn logins(desk: &Desk<'_>, logins: &[LoggedIn]) -> String {
             format!("  {}", it.last.map_or_else(|| it.day.clone(), |last| desk.moment(last))),
             it.account.for_terminal().into_owned(),
             it.service.for_terminal().into_owned(),
+            counted(it.count, "login", "logins"),
             it.network.cidr(),
             it.country.as_ref().map_or("", Country::code).to_owned(),
             it.organisation.as_ref().map_or(String::new(), |it| it.for_terminal().into_owned()),
@@ -269,6 +257,7 @@ fn document(desk: &Desk<'_>, user: &[u8], dossier: &Dossier, exists: Option<bool
                 first: desk.stamp(it.first),
                 last: desk.stamp(it.last),
                 every_seconds: it.rhythm(),
+                because: it.because.map(Because::key),
             })
             .collect(),
         logins: dossier.logins.iter().map(|it| login(desk, it)).collect(),

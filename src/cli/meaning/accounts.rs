@@ -9,7 +9,7 @@ use super::existing::Existing;
 use super::{DAY, Desk, print, print_json, table};
 use crate::cli::args::Accounts;
 use crate::exit::Status;
-use crate::report::grouped;
+use crate::report::{counted, grouped};
 use crate::store::StoreError;
 use crate::store::judged::Attacked;
 
@@ -36,7 +36,9 @@ pub(super) fn run(desk: &Desk<'_>, args: &Accounts) -> Result<Status, StoreError
         (it, exists)
     });
     let wanted = |(_, exists): &(Attacked, Option<bool>)| !args.existing || *exists == Some(true);
-    let all: Vec<_> = known.filter(wanted).collect();
+    let (all, others): (Vec<_>, Vec<_>) = known.partition(wanted);
+    // Nobody is to think that they do not exist.
+    let unknown = others.iter().filter(|(_, exists)| exists.is_none()).count() as u64;
     if args.json {
         let all = all.iter().map(|(it, exists)| Document {
             name: for_people(&it.name),
@@ -49,7 +51,8 @@ pub(super) fn run(desk: &Desk<'_>, args: &Accounts) -> Result<Status, StoreError
     }
     if all.is_empty() {
         let what = if args.existing { "account that is known to exist" } else { "account" };
-        return Ok(print(&format!("No {what} was attacked in the last 30 days.\n"), Status::Done));
+        let told = format!("No {what} was attacked in the last 30 days.\n{}", left_out(unknown));
+        return Ok(print(&told, Status::Done));
     }
     let heads = ["account", "exists", "failures", "addresses", "last"];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
@@ -71,5 +74,15 @@ pub(super) fn run(desk: &Desk<'_>, args: &Accounts) -> Result<Status, StoreError
     if all.len() > SHOWN {
         let _ = writeln!(out, "and {} more (--json shows all)", all.len() - SHOWN);
     }
+    out.push_str(&left_out(unknown));
     Ok(print(&out, Status::Done))
+}
+
+/// What is said of names that may exist.
+fn left_out(unknown: u64) -> String {
+    if unknown == 0 {
+        return String::new();
+    }
+    let names = counted(unknown, "name", "names");
+    format!("Of {names} more it is not known (key `lists` in section [accounts]).\n")
 }

@@ -1,13 +1,15 @@
 //! What locks an account on this machine, as commands to copy.
 
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr;
 
 use super::table::WIDTH;
+use crate::config::MailLog;
 use crate::programs;
 use crate::report::text;
-use crate::untrusted::Untrusted;
+use crate::untrusted::{Untrusted, for_terminal};
 
 /// So wide a line may be: those who print it put two blanks before it.
 const ROOM: usize = WIDTH - 2;
@@ -20,18 +22,31 @@ pub(super) fn ask() -> String {
 }
 
 /// Commands that lock `account` here, each with what it does; `settings` are those of [`ask`].
-pub(super) fn for_account(account: &Untrusted, settings: &str) -> Vec<String> {
-    let quoted = quoted(account);
+pub(super) fn for_account(account: &Untrusted, settings: &str, logs: &[MailLog]) -> Vec<String> {
+    let quoted = quoted(&account.for_terminal());
     let mut lines = lock(settings, &quoted);
     let commands = [
         (format!("doveadm kick -- {quoted}"), "ends its IMAP and POP3 sessions"),
         (restart().to_owned(), "ends its SMTP sessions, with all others"),
-        (format!("postqueue -j | grep -F -e {quoted}"), "its mail in the queue, by queue_id"),
-        ("postsuper -h QUEUE_ID".to_owned(), "holds such a mail; postsuper -d deletes it"),
+        (sent(&quoted, logs), "what it sent: the queue IDs are before client="),
+        ("postsuper -h QUEUE_ID".to_owned(), "holds what is still there; -d deletes it"),
         (format!("maillogsentinel why -- {quoted}"), "what is known of it"),
     ];
     lines.extend(commands.iter().flat_map(|(command, what)| step(command, what)));
     lines
+}
+
+/// Where what an account sent stands in the logs: the queue itself does not tell who logged in.
+fn sent(account: &str, logs: &[MailLog]) -> String {
+    let files = logs.iter().filter_map(|log| match log {
+        MailLog::File(path) => Some(quoted(&for_terminal(path.as_os_str().as_bytes()))),
+        _ => None,
+    });
+    let files: Vec<_> = files.collect();
+    if files.is_empty() {
+        return format!("journalctl --since=-7d | grep -F -e sasl_username={account}");
+    }
+    format!("grep -F -e sasl_username={account} {}", files.join(" "))
 }
 
 /// How Postfix is restarted here: where systemd runs it, `postfix start` would run beside its unit.
@@ -94,12 +109,11 @@ fn lock(settings: &str, account: &str) -> Vec<String> {
     lines
 }
 
-/// An account as one word of a shell; what cannot be typed is left to the reader.
-fn quoted(account: &Untrusted) -> String {
-    let shown = account.for_terminal();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "@._+-".contains(c);
+/// A text that is fit for a terminal as one word of a shell; what cannot be typed is left to the reader.
+fn quoted(shown: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "@._+-/".contains(c);
     if !shown.is_empty() && shown.chars().all(is_plain) && !shown.starts_with('-') {
-        return shown.into_owned();
+        return shown.to_owned();
     }
     format!("'{}'", shown.replace('\'', "'\\''"))
 }
@@ -110,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_account_is_one_word_of_a_shell() {
-        let word = |text: &str| quoted(&text.into());
+        let word = quoted;
         assert_eq!(word("alice@example.org"), "alice@example.org");
         assert_eq!(word("a;rm -rf /"), "'a;rm -rf /'");
         assert_eq!(word("o'neil"), "'o'\\''neil'");
@@ -122,8 +136,10 @@ mod tests {
     fn every_line_fits_and_a_command_is_whole() {
         let file = "passdb {\n  args = /etc/dovecot/users\n  driver = passwd-file\n}\n";
         for account in ["bob", "carol.van-den-heuvel@accounting.example.org"] {
-            let lines = for_account(&account.into(), file);
-            let wide: Vec<_> = lines.iter().filter(|line| line.width() > ROOM).collect();
+            let lines = for_account(&account.into(), file, &[]);
+            // A command with two names in it is wide, and still one line to be copied.
+            let is_wide = |line: &&String| line.width() > ROOM && !line.contains("sasl_username");
+            let wide: Vec<_> = lines.iter().filter(is_wide).collect();
             assert!(wide.is_empty(), "{wide:#?}");
             let why = format!("maillogsentinel why -- {account}");
             assert!(lines.iter().any(|line| line.contains(&why)), "{lines:#?}");

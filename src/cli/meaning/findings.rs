@@ -35,6 +35,8 @@ struct Document {
     account: String,
     since: String,
     acknowledged: Option<String>,
+    /// Whether it was its user, as somebody said; null: nobody did.
+    was_user: Option<bool>,
     comment: Option<String>,
     evidence: Vec<Proof>,
 }
@@ -55,8 +57,10 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &Findings) -> Result<Status, StoreE
     if let Some(FindingsAction::Ack(ack)) = &args.action {
         let mut status = Status::Done;
         for id in &ack.ids {
-            if desk.store.acknowledge(*id, (desk.now, ack.comment.as_deref()))? {
-                desk.confirm(&format!("Finding {id} is acknowledged.\n"));
+            let said = (ack.user || ack.theft).then_some(ack.user);
+            let done = desk.store.acknowledge(*id, said, (desk.now, ack.comment.as_deref()))?;
+            if let Some(was_user) = done {
+                desk.confirm(&closed(*id, was_user, said.is_some()));
             } else {
                 let hint = "`maillogsentinel findings` lists those that are open";
                 status = fail(&format!("there is no open finding {id}"), Some(hint));
@@ -111,6 +115,22 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &Findings) -> Result<Status, StoreE
     Ok(out.end(Status::Failed))
 }
 
+/// What follows from how finding `id` was closed, and how to say the other thing for who did not say it.
+fn closed(id: i64, was_user: bool, is_said: bool) -> String {
+    let (means, (option, who)) = if was_user {
+        ("its user. The same from there is not told again", ("--theft", "a thief"))
+    } else {
+        ("a thief. Who logs in from there again is told at once", ("--user", "its user"))
+    };
+    let other = if is_said {
+        String::new()
+    } else {
+        format!(" (`maillogsentinel findings ack {id} {option}` if it was {who})")
+    };
+    let text = format!("Finding {id} is closed: it was {means}{other}.");
+    lines(&text, WIDTH).join("\n") + "\n"
+}
+
 fn told(desk: &Desk<'_>, finding: &Finding, settings: &LazyCell<String>) -> String {
     let color = match finding.severity {
         Severity::High => Style::new().bold().fg_color(Some(AnsiColor::Red.into())),
@@ -120,20 +140,25 @@ fn told(desk: &Desk<'_>, finding: &Finding, settings: &LazyCell<String>) -> Stri
     let verdict = match finding.severity {
         Severity::High => "probably stolen",
         Severity::Medium => "may be stolen: ask its user",
-        Severity::Low => "most likely its user",
+        Severity::Low => "a note: may well be its user",
     };
     let mut out = String::new();
     let severity = finding.severity.text();
     let what = format!("finding {}: {}", finding.id, finding.account.for_terminal());
-    let is_wide = severity.len() + what.width() + verdict.len() + 4 > WIDTH;
-    let gap = if is_wide { "\n  " } else { "  " };
-    let _ = writeln!(out, "{color}{severity}{color:#}  {what}{gap}{verdict}");
+    let _ = write!(out, "{color}{severity}{color:#}  ");
+    if severity.len() + what.width() + verdict.len() + 4 > WIDTH {
+        let what = lines(&what, WIDTH - severity.len() - 2).join("\n  ");
+        let _ = writeln!(out, "{what}\n  {verdict}");
+    } else {
+        let _ = writeln!(out, "{what}  {verdict}");
+    }
     for line in evidence(desk, finding) {
         let _ = writeln!(out, "  {line}");
     }
     if let Some(time) = finding.acknowledged {
         let comment = finding.comment.as_ref().map(|it| format!(": {}", it.for_terminal()));
-        let what = format!("acknowledged {}{}", desk.moment(time), comment.unwrap_or_default());
+        let was = if finding.was_user { "its user" } else { "a thief" };
+        let what = format!("closed {}: {was}{}", desk.moment(time), comment.unwrap_or_default());
         for line in lines(&what, WIDTH - 2) {
             let _ = writeln!(out, "  {line}");
         }
@@ -141,7 +166,7 @@ fn told(desk: &Desk<'_>, finding: &Finding, settings: &LazyCell<String>) -> Stri
         let is_sure = finding.severity == Severity::High;
         let _ =
             writeln!(out, "  {}", if is_sure { "what to do:" } else { "if it was not its user:" });
-        for line in advice::for_account(&finding.account, settings) {
+        for line in advice::for_account(&finding.account, settings, &desk.config.paths.mail_logs) {
             let _ = writeln!(out, "  {line}");
         }
     }
@@ -224,6 +249,9 @@ fn words(sign: &Sign) -> String {
             "logins from {} within a day that it never came from",
             counted(number, "network", "networks")
         ),
+        Evidence::Returned => {
+            format!("login from {address}, in a network from where a thief had got in before")
+        }
         Evidence::ManyMessages => {
             format!("{messages} in a day from places new to it; before, at most {usual} a day")
         }
@@ -250,6 +278,7 @@ fn document(desk: &Desk<'_>, finding: &Finding) -> Document {
         account: finding.account.for_terminal().into_owned(),
         since: desk.stamp(finding.time),
         acknowledged: finding.acknowledged.map(|time| desk.stamp(time)),
+        was_user: finding.acknowledged.map(|_| finding.was_user),
         comment: finding.comment.as_ref().map(|it| it.for_terminal().into_owned()),
         evidence: evidence.collect(),
     }

@@ -71,6 +71,17 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
         Ok(store) => store,
         Err(error) => return refuse(&error),
     };
+    match store.has_read() {
+        Ok(true) => {}
+        Ok(false) => {
+            let what = "nothing was read yet";
+            return fail(
+                what,
+                Some("run `maillogsentinel` first, with the same --config and --set"),
+            );
+        }
+        Err(error) => return refuse(&error),
+    }
     let now = (host.now)().as_second();
     let mut desk = Desk { host, config, store, now, quiet: args.quiet > 0 };
     let done = match &args.command {

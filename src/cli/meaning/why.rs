@@ -15,10 +15,13 @@ use crate::cli::args::{Account, Why};
 use crate::cli::usage;
 use crate::event::{Network, canonical};
 use crate::exit::Status;
+use crate::finding::Finding;
 use crate::report::counted;
 use crate::report::text::lines;
 use crate::store::StoreError;
 use crate::store::casebook::findings::Which;
+use crate::untrusted::Untrusted;
+use crate::user_name::name_of;
 
 /// So many attackers of a network are shown.
 const MOST: usize = 20;
@@ -76,7 +79,7 @@ fn about_address(desk: &Desk<'_>, address: IpAddr) -> Result<Status, StoreError>
         out.push('\n');
     }
     match desk.store.source(address)? {
-        Some((campaign, source)) => attacker(desk, address, (&campaign, &source), &mut out),
+        Some((campaign, source)) => attacker(desk, address, (&campaign, &source), &mut out)?,
         None if desk.store.visitors(network)?.1.is_empty() => {
             paragraph(&format!("{address}: no failed login from it is known."), &mut out);
         }
@@ -153,7 +156,7 @@ fn others(desk: &Desk<'_>, network: Network, out: &mut String) -> Result<(), Sto
         }
         out.push('\n');
     }
-    own(desk, (&own_failures, "Users fail from there"), out)?;
+    own(desk, (&own_failures, "Users fail from there"), out);
     let _ = write!(out, "Good logins from {}:\n{}", network.cidr(), logins(desk, &visitors));
     Ok(())
 }
@@ -163,26 +166,24 @@ fn attacker(
     address: IpAddr,
     (campaign, source): (&Campaign, &Source),
     out: &mut String,
-) {
+) -> Result<(), StoreError> {
     let names: Vec<_> = source.names.iter().map(for_people).collect();
     let more = if names.len() >= crate::campaign::NAMES { ", …" } else { "" };
-    let these = if names.len() == 1 { "this name" } else { "these names" };
-    let many =
-        if source.is_heavy() { "So many are no user who mistypes, and nobody" } else { "Nobody" };
+    let many = if source.is_heavy() { "So many are no user who mistypes. " } else { "" };
     paragraph(
         &format!(
-            "{address}: an attacker. {} from {} to {}, with {}{more}. {many} of {these} had logged in \
-             from its network.",
+            "{address}: an attacker. {} from {} to {}, with {}{more}. {many}{}",
             counted(source.failures, "failed login", "failed logins"),
             desk.moment(source.first),
             desk.moment(source.last),
             names.join(", "),
+            who_came(desk, Network::of(address), source)?,
         ),
         out,
     );
     let Some(number) = campaign.number else {
         paragraph(&format!("It is part of no campaign: {}.", too_small(desk)), out);
-        return;
+        return Ok(());
     };
     let near = if campaign.is_crowd {
         "sources by themselves that used the same tool within the same hours"
@@ -202,6 +203,26 @@ fn attacker(
         ),
         out,
     );
+    Ok(())
+}
+
+/// What the accounts that a source tried had to do with its network.
+fn who_came(desk: &Desk<'_>, network: Network, source: &Source) -> Result<String, StoreError> {
+    let these = if source.names.len() == 1 { "this name" } else { "these names" };
+    let is_tried = |account: &Untrusted| source.names.contains(&name_of(account.as_bytes()));
+    let findings = desk.store.findings(&Which::At(network), usize::MAX)?;
+    let is_it = |it: &&Finding| is_tried(&it.account) && it.stolen_from().contains(&network);
+    if let Some(finding) = findings.iter().find(is_it) {
+        let account = finding.account.for_terminal();
+        let by = if finding.acknowledged.is_some() { "was" } else { "was probably" };
+        return Ok(format!("{account} {by} stolen from its network (finding {}).", finding.id));
+    }
+    let (visitors, _) = desk.store.visitors(network)?;
+    Ok(if visitors.iter().any(|it| is_tried(&it.account)) {
+        format!("When it began, nobody of {these} was known to log in from its network.")
+    } else {
+        format!("Nobody of {these} had logged in from its network.")
+    })
 }
 
 fn too_small(desk: &Desk<'_>) -> String {

@@ -70,6 +70,8 @@ fn make(
         finding.signs.retain(|sign| sign.time < to);
         finding.severity = severity(&finding.signs).unwrap_or(Severity::Low);
     }
+    // As somebody said, those were the users themselves.
+    findings.retain(|finding| !finding.was_user);
     let judged = store.judged((from, to))?;
     let own = store.own_failures(from)?;
     let own: Vec<_> = own.into_iter().filter(|own| own.first < to && is_worth(own)).collect();
@@ -78,6 +80,9 @@ fn make(
     let mut open = store.findings(&Which::Severe, usize::MAX)?;
     open.retain(|it| it.time < from && findings.iter().all(|other| other.id != it.id));
     let (verdict, mut to_do) = verdict(host, known, (&findings, &open), history);
+    let is_told = |id: i64| findings.iter().chain(&open).any(|it| it.id == id);
+    let mut others = store.findings(&Which::Open((host.now)().as_second()), usize::MAX)?;
+    others.retain(|it| it.time < to && (it.severity == Severity::Low || !is_told(it.id)));
     if to_do.is_empty() {
         to_do.push(nothing_urgent(store, &judged)?);
         if verdict == Verdict::NobodyGotIn && !config.detect.services.dovecot {
@@ -86,6 +91,7 @@ fn make(
             to_do.push(only.to_owned());
         }
     }
+    to_do.extend(others_open(&others));
     let end = to.min((host.now)().as_second());
     let campaigns = judged.campaigns.iter().take(MOST);
     let campaigns = campaigns.map(|it| campaign(store, host, it, end));
@@ -138,6 +144,12 @@ fn verdict(
         return cannot(
             "nothing was read of that day",
             "`maillogsentinel doctor` tells whether the log is found and goes on.",
+        );
+    }
+    if known.figures.imported > 0 {
+        return cannot(
+            "that day is known from the former program's CSV, which has no good logins",
+            "nothing for that day; what comes from now on is read in full.",
         );
     }
     if known.has_errors {
@@ -208,6 +220,18 @@ fn asking(accounts: &[String]) -> String {
 /// The accounts of findings that nobody acknowledged.
 fn unseen(findings: &[Finding], of: Severity) -> Vec<String> {
     names(findings.iter().filter(|it| it.severity == of && it.acknowledged.is_none()))
+}
+
+/// What else is open, which the verdict is not about.
+fn others_open(others: &[Finding]) -> Option<String> {
+    let worst = others.iter().map(|it| it.severity).max()?;
+    let whose = match worst {
+        Severity::Low => "may well be users on journeys",
+        _ => "ask their users",
+    };
+    let count = counted(others.len() as u64, "more finding", "more findings");
+    let verb = if others.len() == 1 { "is" } else { "are" };
+    Some(format!("And {count} {verb} open, {whose}: `maillogsentinel findings`."))
 }
 
 /// What to do on a quiet day: strong passwords where attackers knock.

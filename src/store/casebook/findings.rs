@@ -1,12 +1,13 @@
 //! Accounts that may be stolen, as the store keeps them.
 
+use std::rc::Rc;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Casebook;
 use super::recent::BEEN;
 use super::rows::{country, network, some_text};
-use crate::campaign::Been;
 use crate::event::Network;
 use crate::finding::{Evidence, Finding, Severity, Sign, TOGETHER, severity};
 use crate::origin::Country;
@@ -14,7 +15,7 @@ use crate::store::batch::Address;
 use crate::store::figures::text;
 use crate::store::{Store, StoreError};
 use crate::untrusted::Untrusted;
-use crate::user_name::name_of;
+use crate::user_name::{is_same, name_of};
 
 /// Findings of signs that are older than so many seconds get no new ones.
 const LONG_AGO: i64 = 30 * 86_400;
@@ -39,6 +40,17 @@ pub struct Visit {
     pub country: Option<Country>,
     /// The number of its provider; 0 if not known.
     pub number: u32,
+}
+
+/// From where somebody got in to an account who was not its user.
+#[derive(Clone, Debug)]
+pub struct Thief {
+    /// The account.
+    pub account: Untrusted,
+    /// Where he was.
+    pub network: Network,
+    /// When somebody saw to it.
+    pub seen_to: Option<i64>,
 }
 
 impl Casebook<'_> {
@@ -117,6 +129,7 @@ impl Casebook<'_> {
     /// Adds signs to the open finding about `account`, or makes one if they amount to something.
     pub fn add_signs(&mut self, account: &Untrusted, signs: Vec<Sign>) -> Result<(), StoreError> {
         let Some(time) = signs.first().map(|sign| sign.time) else { return Ok(()) };
+        self.thieves.remove(&name_of(account.as_bytes()));
         self.write_signs(account, time, signs).map_err(|e| self.error(e))
     }
 
@@ -127,20 +140,29 @@ impl Casebook<'_> {
         mut signs: Vec<Sign>,
     ) -> rusqlite::Result<()> {
         let name = name_of(account.as_bytes());
-        let sql = "SELECT id FROM finding WHERE name = ? AND account = ? AND acknowledged IS NULL \
-            AND time > ? ORDER BY id DESC LIMIT 1";
+        let is_it = |row: &Row<'_>, column: usize| {
+            Ok(is_same(some_text(row, column)?.as_bytes(), account.as_bytes()))
+        };
+        let sql = "SELECT id, account FROM finding WHERE name = ? AND acknowledged IS NULL \
+            AND time > ? ORDER BY id DESC";
         let mut find = self.connection.prepare_cached(sql)?;
-        let since = time - LONG_AGO;
-        let known: Option<i64> =
-            find.query_row(params![name, account, since], |row| row.get(0)).optional()?;
-        // What somebody said he knows is not told again.
-        let sql = "SELECT EXISTS (SELECT 1 FROM sign JOIN finding ON finding.id = finding \
-            WHERE name = ? AND account = ? AND acknowledged IS NOT NULL AND network = ? AND kind = ?)";
-        let mut is_settled = self.connection.prepare_cached(sql)?;
+        let mut rows = find.query(params![name, time - LONG_AGO])?;
+        let mut known: Option<i64> = None;
+        while let Some(row) = rows.next()? {
+            if is_it(row, 1)? {
+                known = Some(row.get(0)?);
+                break;
+            }
+        }
+        // What was its user, as somebody said, is not told again.
+        let sql = "SELECT account FROM sign JOIN finding ON finding.id = finding \
+            WHERE name = ? AND was_user AND network = ? AND kind = ?";
+        let mut settled = self.connection.prepare_cached(sql)?;
         let mut fresh = Vec::new();
         for sign in signs.drain(..) {
-            let values = params![name, account, sign.network.cidr(), sign.evidence.key()];
-            if !is_settled.query_row(values, |row| row.get::<_, bool>(0))? {
+            let values = params![name, sign.network.cidr(), sign.evidence.key()];
+            let same = settled.query_map(values, |row| is_it(row, 0))?;
+            if !same.collect::<rusqlite::Result<Vec<bool>>>()?.contains(&true) {
                 fresh.push(sign);
             }
         }
@@ -160,7 +182,7 @@ impl Casebook<'_> {
             self.connection.execute(sql, params![severity as i64, id])?;
             id
         } else {
-            let sql = "INSERT INTO finding VALUES (NULL, ?, ?, ?, ?, NULL, NULL)";
+            let sql = "INSERT INTO finding VALUES (NULL, ?, ?, ?, ?, NULL, NULL, NULL)";
             self.connection.execute(sql, params![name, account, severity as i64, time])?;
             self.connection.last_insert_rowid()
         };
@@ -170,20 +192,29 @@ impl Casebook<'_> {
         Ok(())
     }
 
-    /// Whether logins from where an account has been are a thief's: a finding says that it was probably
-    /// stolen from there, and nobody saw to it, or no login came from there afterwards.
-    pub fn is_thiefs(&self, been: &Been) -> Result<bool, StoreError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM finding JOIN sign ON finding.id = finding \
-            WHERE name = ?1 AND account = ?2 AND severity = 3 AND network = ?3 \
-            AND kind IN ('attacker','guesser','many_messages','sends_apart') AND (acknowledged IS NULL OR NOT EXISTS \
-            (SELECT 1 FROM logins WHERE name = ?1 AND account = ?2 \
-            AND network = ?3 AND last >= acknowledged)))";
-        let ask = || -> rusqlite::Result<bool> {
-            let name = name_of(been.account.as_bytes());
-            let values = params![name, been.account, been.network.cidr()];
-            self.connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))
+    /// From where thieves got in to accounts of this name.
+    pub fn thieves(&mut self, name: &Untrusted) -> Result<Rc<Vec<Thief>>, StoreError> {
+        self.read_thieves(name).map_err(|e| self.error(e))
+    }
+
+    pub(super) fn read_thieves(&mut self, name: &Untrusted) -> rusqlite::Result<Rc<Vec<Thief>>> {
+        let connection = self.connection;
+        let load = || {
+            let sql = "SELECT id FROM finding WHERE name = ? AND (severity = 3 OR was_user = 0) ORDER BY id";
+            let mut statement = connection.prepare_cached(sql)?;
+            let ids = statement.query_map([name], |row| row.get(0))?;
+            let mut thieves = Vec::new();
+            for id in ids.collect::<rusqlite::Result<Vec<i64>>>()? {
+                let Some(finding) = read_finding(connection, id)? else { continue };
+                thieves.extend(finding.stolen_from().into_iter().map(|network| Thief {
+                    account: finding.account.clone(),
+                    network,
+                    seen_to: finding.acknowledged,
+                }));
+            }
+            Ok(Some(thieves))
         };
-        ask().map_err(|e| self.error(e))
+        Ok(self.thieves.get(name, load)?.unwrap_or_default())
     }
 
     /// Messages that an account sent, by day and network.
@@ -283,24 +314,7 @@ impl Store {
 
     /// A finding by its number.
     pub fn finding(&self, id: i64) -> Result<Option<Finding>, StoreError> {
-        let read = || -> rusqlite::Result<Option<Finding>> {
-            let sql = "SELECT id, account, severity, time, acknowledged, comment FROM finding \
-                WHERE id = ?";
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let found = statement.query_row([id], |row| {
-                Ok(Finding {
-                    id: row.get(0)?,
-                    account: some_text(row, 1)?,
-                    severity: Severity::of(row.get(2)?),
-                    time: row.get(3)?,
-                    acknowledged: row.get(4)?,
-                    comment: text(row, 5)?,
-                    signs: signs_of(&self.connection, id)?,
-                })
-            });
-            found.optional()
-        };
-        read().map_err(|e| self.error("read", e))
+        read_finding(&self.connection, id).map_err(|e| self.error("read", e))
     }
 
     /// The line that a sign is about, as `/var/log/mail.log, byte 1234`: where it was last seen.
@@ -316,17 +330,41 @@ impl Store {
         }))
     }
 
-    /// Notes that somebody knows of finding `id`; false if there is none that is open.
+    /// Notes that somebody knows what finding `id` was: its user, or a thief; who does not say it means a
+    /// thief if it is high. Gives which; `None` if there is no such finding, or it was acknowledged and he
+    /// does not say.
     pub fn acknowledge(
         &mut self,
         id: i64,
+        was_user: Option<bool>,
         (now, comment): (i64, Option<&str>),
-    ) -> Result<bool, StoreError> {
-        let sql = "UPDATE finding SET acknowledged = ?, comment = ? \
-            WHERE id = ? AND acknowledged IS NULL";
-        let done = self.connection.execute(sql, params![now, comment, id]);
-        done.map(|rows| rows > 0).map_err(|e| self.error("write", e))
+    ) -> Result<Option<bool>, StoreError> {
+        let sql = "UPDATE finding SET acknowledged = ?2, was_user = ifnull(?3, severity < 3), \
+            comment = ifnull(?4, comment) \
+            WHERE id = ?1 AND (acknowledged IS NULL OR ?3 IS NOT NULL) RETURNING was_user";
+        let values = params![id, now, was_user, comment];
+        let done = self.connection.query_row(sql, values, |row| row.get(0)).optional();
+        done.map_err(|e| self.error("write", e))
     }
+}
+
+fn read_finding(connection: &Connection, id: i64) -> rusqlite::Result<Option<Finding>> {
+    let sql = "SELECT id, account, severity, time, acknowledged, ifnull(was_user, 0), comment \
+        FROM finding WHERE id = ?";
+    let mut statement = connection.prepare_cached(sql)?;
+    let found = statement.query_row([id], |row| {
+        Ok(Finding {
+            id: row.get(0)?,
+            account: some_text(row, 1)?,
+            severity: Severity::of(row.get(2)?),
+            time: row.get(3)?,
+            acknowledged: row.get(4)?,
+            was_user: row.get(5)?,
+            comment: text(row, 6)?,
+            signs: signs_of(connection, id)?,
+        })
+    });
+    found.optional()
 }
 
 fn finding_ids(connection: &Connection, which: &Which, most: usize) -> rusqlite::Result<Vec<i64>> {

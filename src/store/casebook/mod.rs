@@ -29,6 +29,7 @@ use crate::untrusted::Untrusted;
 pub use ahead::{Ahead, ToJudge};
 use aims::{Active, Aims};
 use cache::Cache;
+use findings::Thief;
 use recent::Tier;
 
 /// How many entries of a kind are kept at a time, of some 200 bytes each.
@@ -92,6 +93,7 @@ pub struct Casebook<'s> {
     aims: Aims,
     own: Cache<Untrusted, Vec<Own>>,
     been: Cache<Untrusted, Vec<Been>>,
+    thieves: Cache<Untrusted, Vec<Thief>>,
     /// What is to be added to rows that need not be read.
     days: HashMap<(Untrusted, Date), u64>,
     places: HashMap<PlaceKey, (Untrusted, i64)>,
@@ -142,6 +144,7 @@ impl Store {
             aims: Aims::default(),
             own: Cache::default(),
             been: Cache::default(),
+            thieves: Cache::default(),
             days: HashMap::default(),
             places: HashMap::default(),
             ahead: None,
@@ -164,6 +167,8 @@ impl Casebook<'_> {
     pub fn begin(&mut self) -> Result<(), StoreError> {
         let begun = Transaction::new_unchecked(self.connection, TransactionBehavior::Immediate);
         self.transaction = Some(begun.map_err(|e| self.error(e))?);
+        // Somebody may have acknowledged a finding meanwhile.
+        self.thieves.clear();
         self.choose_tier().map_err(|e| self.error(e))
     }
 
@@ -252,6 +257,7 @@ impl Casebook<'_> {
         }
         if been {
             self.been.clear();
+            self.thieves.clear();
         }
         if campaigns {
             self.campaigns.clear();

@@ -6,10 +6,11 @@ use std::rc::Rc;
 
 use rusqlite::params;
 
+use super::findings::Thief;
 use super::recent::CAMPAIGN_HOLDS;
 use super::rows::{
     CAMPAIGN, OWN, campaign, own, read_been, read_campaign, read_neighbour, read_news, read_source,
-    read_tried,
+    read_tried, some_text,
 };
 use super::{Casebook, Neighbour, News};
 use crate::campaign::{Been, Campaign, Own, Source, Tried, neighbourhood_of};
@@ -138,29 +139,35 @@ impl Casebook<'_> {
         Ok(been.unwrap_or_default())
     }
 
-    /// Whether at least `least` accounts logged in from a network from one time to another.
+    /// Whether at least `least` accounts logged in from a network from one time to another; those that were
+    /// stolen from there do not count.
     pub fn is_shared(
-        &self,
+        &mut self,
         network: Network,
         (since, until): (i64, i64),
         least: usize,
     ) -> Result<bool, StoreError> {
         // As `whereabouts`, where a network would be looked for in all rows that are new.
-        let sql = "SELECT 1 FROM been LEFT JOIN been_again AS again USING (name, account, network) \
+        let sql = "SELECT name, account FROM been \
+            LEFT JOIN been_again AS again USING (name, account, network) \
             WHERE been.network = ?1 AND max(been.last, ifnull(again.last, 0)) >= ?2 \
             AND min(been.first, ifnull(again.first, been.first)) < ?3 \
-            UNION ALL SELECT 1 FROM been_again INDEXED BY been_new \
+            UNION ALL SELECT name, account FROM been_again INDEXED BY been_new \
             WHERE is_new AND network = ?1 AND last >= ?2 AND first < ?3";
-        let look = || -> rusqlite::Result<bool> {
-            let mut statement = self.connection.prepare_cached(sql)?;
+        let connection = self.connection;
+        let mut look = || -> rusqlite::Result<bool> {
+            let mut statement = connection.prepare_cached(sql)?;
             let mut rows = statement.query(params![network.cidr(), since, until])?;
-            for _ in 0..least {
-                if rows.next()?.is_none() {
-                    return Ok(false);
-                }
+            let mut accounts = 0;
+            while accounts < least {
+                let Some(row) = rows.next()? else { return Ok(false) };
+                let (name, account) = (some_text(row, 0)?, some_text(row, 1)?);
+                let is_it = |thief: &Thief| thief.network == network && thief.account == account;
+                accounts += usize::from(!self.read_thieves(&name)?.iter().any(is_it));
             }
             Ok(true)
         };
-        look().map_err(|e| self.error(e))
+        let is_shared = look();
+        is_shared.map_err(|e| self.error(e))
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::recent::Tier;
 use super::{MOST_BEEN, Neighbour, News};
-use crate::campaign::{Been, Campaign, Own, Source, Tried, neighbours_of, tool_of};
+use crate::campaign::{Because, Been, Campaign, Own, Source, Tried, neighbours_of, tool_of};
 use crate::event::Network;
 use crate::origin::{AutonomousSystem, Country};
 use crate::pace::Pace;
@@ -22,7 +22,7 @@ pub(in crate::store) const CAMPAIGN: &str = "SELECT id, number, joined, tool, fi
     failures, sources, heavy, names, is_crowd, gap, regular, gaps, asn, full, bare";
 /// The columns of failures of own users.
 pub(in crate::store) const OWN: &str =
-    "SELECT user, network, tool, first, last, failures, gap, regular, gaps, asn FROM own";
+    "SELECT user, network, tool, first, last, failures, gap, regular, gaps, asn, because FROM own";
 
 /// Of the sources next to an address, the one seen last; the nearest few hundred on each side, for a /48
 /// may have tens of thousands. IPv4 and IPv6 lie among each other.
@@ -148,10 +148,7 @@ pub(super) fn read_login(
     Ok(all)
 }
 
-pub(in crate::store) fn read_been(
-    connection: &Connection,
-    name: &Untrusted,
-) -> rusqlite::Result<Vec<Been>> {
+pub(super) fn read_been(connection: &Connection, name: &Untrusted) -> rusqlite::Result<Vec<Been>> {
     let sql = "SELECT account, network, first, last, country, asn FROM been WHERE name = ? LIMIT ?";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(params![name, MOST_BEEN + 1], been)?;
@@ -269,6 +266,7 @@ pub(in crate::store) fn own(row: &Row<'_>) -> rusqlite::Result<Own> {
         failures: row.get::<_, i64>(5)?.unsigned_abs(),
         pace: pace(row, 6)?,
         number: row.get(9)?,
+        because: row.get::<_, Option<String>>(10)?.and_then(|key| Because::of(&key)),
     })
 }
 

@@ -9,7 +9,7 @@ use rusqlite::params;
 use super::recent::Tier;
 use super::rows::read_login;
 use super::{Casebook, MOST_BEEN, Neighbour, News};
-use crate::campaign::{Been, Campaign, Own, Source, Tried, neighbourhood_of};
+use crate::campaign::{Because, Been, Campaign, Own, Source, Tried, neighbourhood_of};
 use crate::origin::{AutonomousSystem, Country};
 use crate::pace::Pace;
 use crate::store::StoreError;
@@ -314,16 +314,17 @@ impl Casebook<'_> {
         }
         let mut own = self.own.take_changed();
         own.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        let sql = "REPLACE INTO own VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let sql = "REPLACE INTO own VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let mut put = connection.prepare_cached(sql)?;
         for it in own.iter().flat_map(|(_, all)| all.iter()) {
             let Own { user, tool, first, last, number, .. } = it;
             let Pace { gap, regular, gaps } = it.pace;
             let (failures, network) = (it.failures.cast_signed(), it.network.cidr());
             let (regular, gaps) = (regular.cast_signed(), gaps.cast_signed());
-            let name = name_of(user.as_bytes());
+            let (name, because) = (name_of(user.as_bytes()), it.because.map(Because::key));
             put.execute(params![
-                name, user, network, tool, first, last, failures, gap, regular, gaps, number
+                name, user, network, tool, first, last, failures, gap, regular, gaps, number,
+                because
             ])?;
         }
         self.flush_places()

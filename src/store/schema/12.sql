@@ -69,3 +69,11 @@ DROP TABLE login;
 ALTER TABLE kept RENAME TO login;
 CREATE VIEW logins AS SELECT name, account, network, day, service, count, first, last, address, generation,
     position FROM login_again UNION ALL SELECT * FROM login;
+
+-- Why the last failure was the user's own: src/campaign.rs has the words. NULL: an earlier version did not say.
+ALTER TABLE own ADD COLUMN because TEXT;
+
+-- Whether whoever acknowledged a finding said that it was its user; else it was a thief. Before, the same
+-- was never told again, as if it were the user.
+ALTER TABLE finding ADD COLUMN was_user INTEGER;
+UPDATE finding SET was_user = 1 WHERE acknowledged IS NOT NULL;
