@@ -30,7 +30,8 @@ def run():
     if process.wait() != 0:
         raise SystemExit(f"samples/run failed: {output.decode()}")
     text = output.decode().replace("\r\n", "\n").strip("\n")
-    # The scratch folder has another name each time.
+    # What is built is no part of it, and the scratch folder has another name each time.
+    text = re.sub(r"^Building .*\n+", "", text)
     return re.sub(r"/\S*/maillogsentinel-sample-\w+", "/tmp/sample", text)
 
 
