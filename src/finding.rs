@@ -142,8 +142,8 @@ pub struct Finding {
     pub time: i64,
     /// When somebody said that he knows.
     pub acknowledged: Option<i64>,
-    /// Whether he said that it was its user, and no thief.
-    pub was_user: bool,
+    /// Whether he said that it was its user, or a thief; `None`: an earlier version did not ask.
+    pub was_user: Option<bool>,
     /// What he said.
     pub comment: Option<Untrusted>,
     /// Its signs, in the order of their times.
@@ -151,21 +151,30 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// The networks from where a thief got in: those of which the signs alone would be high, or medium
-    /// where somebody said that it was one.
+    /// The networks from where a thief got in: those of which the signs alone would be high. Where somebody
+    /// said that it was one, those of which they would be medium, or else all.
     pub fn stolen_from(&self) -> BTreeSet<Network> {
-        let least = match self.acknowledged {
-            Some(_) if self.was_user => return BTreeSet::new(),
-            Some(_) => Severity::Medium,
-            None => Severity::High,
+        let is_theft = self.acknowledged.is_some();
+        if is_theft && self.was_user != Some(false) {
+            return BTreeSet::new();
+        }
+        // These two are of the account, wherever it is.
+        let is_there =
+            |sign: &&Sign| !matches!(sign.evidence, Evidence::Jump | Evidence::UnderAttack);
+        let all: BTreeSet<_> =
+            self.signs.iter().filter(is_there).map(|sign| sign.network).collect();
+        let of = |least: Severity| {
+            let is_stolen = |network: &&Network| {
+                let there = self.signs.iter().filter(|it| it.network == **network);
+                severity(&there.cloned().collect::<Vec<_>>()) >= Some(least)
+            };
+            all.iter().filter(is_stolen).copied().collect::<BTreeSet<_>>()
         };
-        // A jump is where the account always is.
-        let signs = || self.signs.iter().filter(|sign| sign.evidence != Evidence::Jump);
-        let is_stolen = |network: &Network| {
-            let there: Vec<_> = signs().filter(|it| it.network == *network).cloned().collect();
-            severity(&there) >= Some(least)
-        };
-        signs().map(|sign| sign.network).filter(is_stolen).collect()
+        if !is_theft {
+            return of(Severity::High);
+        }
+        let known = of(Severity::Medium);
+        if known.is_empty() { all } else { known }
     }
 }
 

@@ -93,8 +93,8 @@ pub const KEYS: &[Key] = keys! {
         "command": Kind::Text, "", "A program, with its arguments, that gets it as JSON on its standard input.";
     }
     "retention" {
-        "keep_events": Kind::Number { least: 0, most: 36_500 }, "0", "For how many days failures and logins are kept in the store; 0 means for good. A finding that is not low stays until as many days after it was closed. The CSV is yours.";
-        "pseudonymise_after": Kind::Number { least: 0, most: 36_500 }, "0", "After how many days addresses become their networks in the store, and names a keyed hash; 0 means never. Findings that nobody acknowledged keep the account's name.";
+        "keep_events": Kind::Number { least: 0, most: 36_500 }, "0", "For how many days failures and logins are kept in the store; 0 means for good. A finding stays until as many days after it was closed; a low one that nobody closed goes too. The CSV is yours.";
+        "pseudonymise_after": Kind::Number { least: 0, most: 36_500 }, "0", "After how many days addresses become their networks in the store, and names a keyed hash; 0 means never. A finding that is not low keeps the account's name until as many days after it was closed.";
     }
     "accounts" {
         "lists": Kind::OptionalPaths, "", "Files that list the accounts there are, comma separated: passwd-files, Postfix maps or plain lists; the name stands first on each line. Empty means `doveadm user` is asked.";

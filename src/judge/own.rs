@@ -90,7 +90,8 @@ impl Judge<'_> {
             let is_device = own.rhythm().is_some() || own.network == network;
             let is_near = own.network == network || (number != 0 && own.number == number);
             if is_device && is_near && tried.time - own.last <= 2 * DAY {
-                let because = own.because.filter(|_| own.network == network);
+                let is_known = |it: &Because| own.network == network && *it != Because::Vouched;
+                let because = own.because.filter(is_known);
                 return Ok(Some(because.unwrap_or(Because::Device)));
             }
         }

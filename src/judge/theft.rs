@@ -34,7 +34,7 @@ const ATTACKER_FAILURES: u64 = 15;
 const ATTACKER_NAMES: usize = 5;
 /// So many failures are no device that its owner mends at last.
 const NO_DEVICE: u64 = 100;
-/// Of accounts that come from so many networks, no more need be known.
+/// Of accounts of a name that come from so many networks, no more need be known.
 const EVERYWHERE: usize = 900;
 
 /// Where a login came from.
@@ -68,20 +68,22 @@ impl Judge<'_> {
             thief.network == news.network && is_same(one, other)
         };
         let thieves = self.book.thieves(&name)?;
-        let mut here = thieves.iter().filter(is_here).peekable();
-        // Of one that is still open, more is no news.
-        if here.peek().is_some() && here.all(|it| it.seen_to.is_some_and(|at| at < news.first)) {
-            signs.push(sign(news, Evidence::Returned, 0));
+        let seen_to = thieves.iter().filter(is_here).map(|it| it.seen_to.unwrap_or(i64::MAX)).max();
+        // Of one that is still open, more is no news; nor is what came before somebody saw to it.
+        if let Some(seen_to) = seen_to.filter(|at| *at < news.last) {
+            let time = if news.first > seen_to { news.first } else { news.last };
+            signs.push(Sign { time, ..sign(news, Evidence::Returned, 0) });
         }
-        if news.service.as_bytes().starts_with(b"postfix") && !self.is_everywhere(&name)? {
+        if news.service.as_bytes().starts_with(b"postfix") && !self.is_everywhere(&name, &been)? {
             self.messages(news, place, &been, &mut signs)?;
         }
         self.book.add_signs(&news.account, signs)
     }
 
-    /// Whether accounts of this name come from so many networks that to know more would take long.
-    fn is_everywhere(&mut self, name: &Untrusted) -> Result<bool, StoreError> {
-        Ok(self.book.been(name)?.len() >= EVERYWHERE)
+    /// Whether an account, with others of its name, comes from so many networks that to know more would
+    /// take long.
+    fn is_everywhere(&mut self, name: &Untrusted, been: &[&Been]) -> Result<bool, StoreError> {
+        Ok(been.len() * 4 >= EVERYWHERE && self.book.been(name)?.len() >= EVERYWHERE)
     }
 
     /// Whether an account has logged in for some days only, while others are known for longer.
@@ -120,7 +122,7 @@ impl Judge<'_> {
         if is_known {
             self.networks(news, number, been, signs);
         }
-        let is_all_over = self.is_everywhere(name)?;
+        let is_all_over = self.is_everywhere(name, been)?;
         if (other_country.is_some() || (is_known && is_new_provider)) && !is_all_over {
             self.elsewhere(news, (other_country, number), (is_known, been), signs)?;
         }

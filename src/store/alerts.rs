@@ -17,11 +17,11 @@ impl Store {
     /// Severe findings that have not left by `way`: those that were never tried, then those that were tried
     /// longest ago, so that one that a server does not like holds up no other for good; else the oldest first.
     pub fn alerts_due(&self, way: &str, now: i64) -> Result<Vec<Finding>, StoreError> {
-        let mut findings = self.findings(&Which::Severe, usize::MAX)?;
-        findings.retain(|finding| {
+        let findings = self.findings(&Which::Severe, usize::MAX)?;
+        let is_recent = |finding: &Finding| {
             let last = finding.signs.iter().map(|sign| sign.time).max().unwrap_or(finding.time);
             last >= now - RECENT
-        });
+        };
         let mut due = Vec::new();
         for finding in findings.into_iter().rev() {
             let sql = "SELECT sent, since FROM alert WHERE finding = ? AND way = ?";
@@ -32,6 +32,8 @@ impl Store {
                 .map_err(|e| self.error("read", e))?;
             match tried {
                 Some((Some(_), _)) => {}
+                // What is tried goes on, however long a way is out of reach.
+                None if !is_recent(&finding) => {}
                 tried => due.push((tried.map(|(_, since)| since), finding)),
             }
         }

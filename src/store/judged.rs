@@ -235,6 +235,13 @@ impl Store {
         read().map_err(|e| self.error("read", e))
     }
 
+    /// When somebody of a name first logged in from a network, if it is known that he did.
+    pub fn first_login(&self, of: (&Untrusted, Network)) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT min(first) FROM whereabouts WHERE name = ? AND network = ?";
+        let read = self.connection.query_row(sql, params![of.0, of.1.cidr()], |row| row.get(0));
+        read.map_err(|e| self.error("read", e))
+    }
+
     /// Logins that went well from a network, and users' own failures there.
     pub fn visitors(&self, of: Network) -> Result<(Vec<LoggedIn>, Vec<Own>), StoreError> {
         let read = || -> rusqlite::Result<_> {

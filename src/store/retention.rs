@@ -149,7 +149,8 @@ impl Store {
         let judged: i64 = transaction.query_row(sql, [], |row| row.get(0))?;
         // In the order of rows, among which are younger ones: those of another log, which was read before.
         let sql = "SELECT id, address, user FROM failure WHERE id > ?1 AND time < ?2 AND id <= ?3 \
-            ORDER BY id LIMIT ?4";
+            AND NOT (user LIKE 'pseudonym-%' AND iif(length(address) = 4, substr(address, 4) = x'00', \
+            substr(address, 9) = zeroblob(8))) ORDER BY id LIMIT ?4";
         let (mut read, mut changed) = (0, 0);
         {
             let mut rows = Vec::new();
@@ -178,21 +179,20 @@ impl Store {
                 changed += u64::from(clear.execute(params![network, id])? + row > 0);
             }
         }
-        if let Some(after) = *after {
-            // Those before the first that is too young need not be looked at again.
-            let sql = "SELECT id FROM failure WHERE id > ?1 AND (time >= ?2 OR id > ?3) \
-                ORDER BY id LIMIT 1";
-            let young = transaction.query_row(sql, [done, before, judged], |row| row.get(0));
-            let young: Option<i64> = young.optional()?;
-            let done = young.map_or(after, |young| after.min(young - 1));
-            transaction.execute("UPDATE pseudonym SET done = ?", [done])?;
-        }
+        // Those before the first that is too young need not be looked at again.
+        let until = if read < STEP.unsigned_abs() { judged } else { after.unwrap_or(done) };
+        let sql =
+            "SELECT id FROM failure WHERE id > ?1 AND id <= ?2 AND time >= ?3 ORDER BY id LIMIT 1";
+        let young = transaction.query_row(sql, [done, until, before], |row| row.get(0));
+        let young: Option<i64> = young.optional()?;
+        let done = young.map_or(until, |young| young - 1).max(done);
+        transaction.execute("UPDATE pseudonym SET done = ?", [done])?;
         transaction.commit()?;
         Ok((read, changed))
     }
 
-    /// What else is as old. Findings that nobody acknowledged keep the account's name: somebody has to
-    /// know whom to ask.
+    /// What else is as old. Findings that are not low keep the account's name until they were closed as
+    /// long ago: somebody has to know whom to ask, and a thief is to be known if he comes back.
     fn pseudonymise_rest(&mut self, before: i64) -> rusqlite::Result<()> {
         let key: Vec<u8> =
             self.connection.query_row("SELECT key FROM pseudonym", [], |row| row.get(0))?;
@@ -213,15 +213,18 @@ impl Store {
         for table in ["source", "own", "pardon", "been"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE last < ?"), [before])?;
         }
-        let old = "finding IN (SELECT id FROM finding WHERE time < ?1 AND (severity = 1 OR acknowledged \
-            IS NOT NULL))";
+        let old = "time < ?1 AND iif(acknowledged IS NULL, severity = 1, acknowledged < ?1)";
         for sql in [
             "DELETE FROM link WHERE campaign IN (SELECT id FROM campaign WHERE last < ?1)",
             "UPDATE OR REPLACE aim SET name = pseudonym(name) WHERE last < ?1 AND name <> x'00' \
                 AND name NOT LIKE 'pseudonym-%'",
-            &format!("UPDATE sign SET address = network(address) WHERE {old}"),
-            "UPDATE finding SET name = pseudonym(name), account = pseudonym(account) WHERE time < ?1 \
-                AND (severity = 1 OR acknowledged IS NOT NULL)",
+            &format!(
+                "UPDATE sign SET address = network(address) \
+                 WHERE finding IN (SELECT id FROM finding WHERE {old})"
+            ),
+            &format!(
+                "UPDATE finding SET name = pseudonym(name), account = pseudonym(account) WHERE {old}"
+            ),
         ] {
             transaction.execute(sql, [before])?;
         }

@@ -183,7 +183,7 @@ fn rows_of_the_former_program_count_and_are_marked() {
     assert!(text.contains("1 of them was taken over"), "{text}");
     // Who got in is not in it.
     assert!(
-        text.contains("CANNOT TELL: that day is known from the former program's CSV"),
+        text.contains("CANNOT TELL: at least part of that day is known from the former program's"),
         "{text}"
     );
 }

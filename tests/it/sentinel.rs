@@ -101,7 +101,7 @@ impl Sentinel {
     /// A copy of the program that every user can run.
     pub fn public_program(&self) -> PathBuf {
         let copy = self.path("maillogsentinel");
-        fs::copy(program(), &copy).unwrap();
+        copy_program(&copy);
         copy
     }
 
@@ -188,6 +188,13 @@ impl Ran {
         assert!(self.stdout.contains(text), "`{text}` is not in: {}", self.stdout);
         self
     }
+}
+
+/// Copies the program. By another process: a child that another test starts meanwhile would keep a file
+/// that this one writes open for a moment, and such a file cannot be run.
+pub fn copy_program(to: &Path) {
+    let copied = Command::new("cp").arg(program()).arg(to).status().unwrap();
+    assert!(copied.success());
 }
 
 /// A line as Postfix logs a failed login, with its newline.

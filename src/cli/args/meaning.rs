@@ -8,7 +8,10 @@ use clap::{Args as ClapArgs, Subcommand};
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Exit status: 0 nothing is open, 1 something is, or it failed.")]
 pub struct Findings {
-    /// Show those that were acknowledged too
+    /// Only one of them, open or not
+    #[arg(value_name = "ID", value_parser = number)]
+    pub id: Option<i64>,
+    /// Show those too that were closed, and low ones of more than two weeks ago
     #[arg(long)]
     pub all: bool,
     /// Print JSON: an array of objects with `finding`, `severity`, `account`, `since` and `evidence`

@@ -6,12 +6,15 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::table::WIDTH;
 use super::{Desk, print, print_json, table};
 use crate::cli::args::{Allow, AllowAction, AllowAdd};
 use crate::cli::{fail, usage};
 use crate::exit::Status;
+use crate::report::text::lines;
 use crate::store::StoreError;
 use crate::store::allowed::Allowed;
+use crate::user_name::name_of;
 
 #[derive(Serialize)]
 struct Document {
@@ -60,13 +63,17 @@ fn add(desk: &mut Desk<'_>, add: &AllowAdd) -> Result<Status, StoreError> {
     let comment = add.comment.as_deref().map(Into::into);
     desk.store.allow(&Allowed { what: what.clone(), until, comment }, desk.now)?;
     let until = add.until.as_ref().map_or(String::new(), |day| format!(" until {day}"));
-    let means = if what.parse::<IpNet>().is_ok() {
+    let is_network = what.parse::<IpNet>().is_ok();
+    let means = if is_network {
         "what fails from there is no attack, and no login from there is told as a theft"
     } else {
         "what fails on it is no attack, and its theft is not told"
     };
-    let told = format!("{} is on the list{until}: from now on, {means}.\n", shown(&what));
-    Ok(desk.confirm(&told))
+    let mut told = format!("{} is on the list{until}: from now on, {means}.", shown(&what));
+    if !is_network && !desk.store.has_logged_in(&name_of(what.as_bytes()))? {
+        told.push_str(" Nobody of that name has logged in so far.");
+    }
+    Ok(desk.confirm(&(lines(&told, WIDTH).join("\n") + "\n")))
 }
 
 /// An address as the network of it alone, a network by its first address, an account in small letters.

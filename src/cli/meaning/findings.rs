@@ -35,7 +35,7 @@ struct Document {
     account: String,
     since: String,
     acknowledged: Option<String>,
-    /// Whether it was its user, as somebody said; null: nobody did.
+    /// Whether it was closed as its user's; null: it is open, or an earlier version closed it.
     was_user: Option<bool>,
     comment: Option<String>,
     evidence: Vec<Proof>,
@@ -70,7 +70,14 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &Findings) -> Result<Status, StoreE
     }
     let which = if args.all { Which::All } else { Which::Open(desk.now) };
     let most = if args.all || args.json { usize::MAX } else { MOST };
-    let ids = desk.store.finding_ids(&which, most)?;
+    let ids = match args.id {
+        None => desk.store.finding_ids(&which, most)?,
+        Some(id) if desk.store.finding(id)?.is_some() => vec![id],
+        Some(id) => {
+            let hint = "`maillogsentinel findings --all` lists all";
+            return Ok(fail(&format!("there is no finding {id}"), Some(hint)));
+        }
+    };
     let mut out = Output::new();
     if ids.is_empty() && !args.json {
         let is_new = desk.store.finding_ids(&Which::All, 1)?.is_empty();
@@ -157,8 +164,12 @@ fn told(desk: &Desk<'_>, finding: &Finding, settings: &LazyCell<String>) -> Stri
     }
     if let Some(time) = finding.acknowledged {
         let comment = finding.comment.as_ref().map(|it| format!(": {}", it.for_terminal()));
-        let was = if finding.was_user { "its user" } else { "a thief" };
-        let what = format!("closed {}: {was}{}", desk.moment(time), comment.unwrap_or_default());
+        let was = match finding.was_user {
+            Some(true) => ": its user",
+            Some(false) => ": a thief",
+            None => "",
+        };
+        let what = format!("closed {}{was}{}", desk.moment(time), comment.unwrap_or_default());
         for line in lines(&what, WIDTH - 2) {
             let _ = writeln!(out, "  {line}");
         }
@@ -278,7 +289,7 @@ fn document(desk: &Desk<'_>, finding: &Finding) -> Document {
         account: finding.account.for_terminal().into_owned(),
         since: desk.stamp(finding.time),
         acknowledged: finding.acknowledged.map(|time| desk.stamp(time)),
-        was_user: finding.acknowledged.map(|_| finding.was_user),
+        was_user: finding.was_user,
         comment: finding.comment.as_ref().map(|it| it.for_terminal().into_owned()),
         evidence: evidence.collect(),
     }

@@ -73,13 +73,7 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
     };
     match store.has_read() {
         Ok(true) => {}
-        Ok(false) => {
-            let what = "nothing was read yet";
-            return fail(
-                what,
-                Some("run `maillogsentinel` first, with the same --config and --set"),
-            );
-        }
+        Ok(false) => say("warning", "no line of a log was read yet: `maillogsentinel` reads it"),
         Err(error) => return refuse(&error),
     }
     let now = (host.now)().as_second();

@@ -217,11 +217,18 @@ fn who_came(desk: &Desk<'_>, network: Network, source: &Source) -> Result<String
         let by = if finding.acknowledged.is_some() { "was" } else { "was probably" };
         return Ok(format!("{account} {by} stolen from its network (finding {}).", finding.id));
     }
-    let (visitors, _) = desk.store.visitors(network)?;
-    Ok(if visitors.iter().any(|it| is_tried(&it.account)) {
-        format!("When it began, nobody of {these} was known to log in from its network.")
-    } else {
-        format!("Nobody of {these} had logged in from its network.")
+    let mut came: Option<i64> = None;
+    for name in source.names.iter() {
+        let first = desk.store.first_login((name, network))?;
+        came = came.into_iter().chain(first).min();
+    }
+    Ok(match came {
+        None => format!("Nobody of {these} had logged in from its network."),
+        Some(first) if first > source.first => {
+            format!("When it began, nobody of {these} had logged in from its network.")
+        }
+        Some(_) => "Somebody of that name logs in from its network, but no user fails like that."
+            .to_owned(),
     })
 }
 

@@ -71,7 +71,7 @@ fn make(
         finding.severity = severity(&finding.signs).unwrap_or(Severity::Low);
     }
     // As somebody said, those were the users themselves.
-    findings.retain(|finding| !finding.was_user);
+    findings.retain(|finding| finding.was_user != Some(true));
     let judged = store.judged((from, to))?;
     let own = store.own_failures(from)?;
     let own: Vec<_> = own.into_iter().filter(|own| own.first < to && is_worth(own)).collect();
@@ -126,11 +126,13 @@ fn verdict(
         let all = findings.iter().filter(move |it| it.severity == severity);
         names(all)
     };
-    let cannot = |why: &str, to_do: &str| {
-        let to_do = Some(to_do).filter(|it| !it.is_empty()).map(|it| format!("To do: {it}"));
-        (Verdict::CannotTell { why: why.to_owned() }, Vec::from_iter(to_do))
-    };
     let (doubtful, still) = (unseen(findings, Severity::Medium), names(open.iter()));
+    let cannot = |why: &str, to_do: &str| {
+        let to_do = Some(to_do.to_owned()).filter(|it| !it.is_empty());
+        let asked = Some(&doubtful).filter(|names| !names.is_empty()).map(|names| asking(names));
+        let to_do = in_turn(to_do.into_iter().chain(asked));
+        (Verdict::CannotTell { why: why.to_owned() }, to_do)
+    };
     let mut stolen = of(Severity::High);
     let is_new = |name: &&String| !stolen.contains(name);
     let older: Vec<_> = still.iter().filter(is_new).cloned().collect();
@@ -148,7 +150,7 @@ fn verdict(
     }
     if known.figures.imported > 0 {
         return cannot(
-            "that day is known from the former program's CSV, which has no good logins",
+            "at least part of that day is known from the former program's CSV only",
             "nothing for that day; what comes from now on is read in full.",
         );
     }
@@ -165,7 +167,7 @@ fn verdict(
     }
     if !doubtful.is_empty() {
         let names = listed(&doubtful);
-        return cannot(&format!("ask who logged in as {names}"), &asking(&doubtful));
+        return cannot(&format!("ask who logged in as {names}"), "");
     }
     if coverage.logins > 0 && history < DAYS_NEEDED {
         return cannot("the good logins of some days are needed to know what is unusual", "");
@@ -208,6 +210,11 @@ fn about_the_stolen(
         let seen = "nothing more, somebody has seen to it (`maillogsentinel findings ack`).";
         to_do.push(seen.to_owned());
     }
+    in_turn(to_do)
+}
+
+/// What is to do, one after the other.
+fn in_turn(to_do: impl IntoIterator<Item = String>) -> Vec<String> {
     let words = std::iter::once("To do: ").chain(std::iter::repeat("And: "));
     words.zip(to_do).map(|(word, it)| format!("{word}{it}")).collect()
 }

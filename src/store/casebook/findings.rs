@@ -156,7 +156,8 @@ impl Casebook<'_> {
         }
         // What was its user, as somebody said, is not told again.
         let sql = "SELECT account FROM sign JOIN finding ON finding.id = finding \
-            WHERE name = ? AND was_user AND network = ? AND kind = ?";
+            WHERE name = ? AND acknowledged IS NOT NULL AND was_user IS NOT 0 AND network = ? \
+            AND kind = ?";
         let mut settled = self.connection.prepare_cached(sql)?;
         let mut fresh = Vec::new();
         for sign in signs.drain(..) {
@@ -339,7 +340,7 @@ impl Store {
         was_user: Option<bool>,
         (now, comment): (i64, Option<&str>),
     ) -> Result<Option<bool>, StoreError> {
-        let sql = "UPDATE finding SET acknowledged = ?2, was_user = ifnull(?3, severity < 3), \
+        let sql = "UPDATE finding SET acknowledged = ifnull(acknowledged, ?2), was_user = ifnull(?3, severity < 3), \
             comment = ifnull(?4, comment) \
             WHERE id = ?1 AND (acknowledged IS NULL OR ?3 IS NOT NULL) RETURNING was_user";
         let values = params![id, now, was_user, comment];
@@ -349,7 +350,7 @@ impl Store {
 }
 
 fn read_finding(connection: &Connection, id: i64) -> rusqlite::Result<Option<Finding>> {
-    let sql = "SELECT id, account, severity, time, acknowledged, ifnull(was_user, 0), comment \
+    let sql = "SELECT id, account, severity, time, acknowledged, was_user, comment \
         FROM finding WHERE id = ?";
     let mut statement = connection.prepare_cached(sql)?;
     let found = statement.query_row([id], |row| {

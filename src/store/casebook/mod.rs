@@ -230,7 +230,7 @@ impl Casebook<'_> {
             self.neighbours.len(),
             self.aims.len() / 4,
             self.own.len(),
-            self.been.len() * 4,
+            self.been.len() * 4 + self.thieves.len(),
             self.campaigns.len(),
             added,
         ];

@@ -1,6 +1,6 @@
 //! What a judgement asks for, row by row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -17,7 +17,7 @@ use crate::campaign::{Been, Campaign, Own, Source, Tried, neighbourhood_of};
 use crate::event::Network;
 use crate::store::StoreError;
 use crate::untrusted::Untrusted;
-use crate::user_name::name_of;
+use crate::user_name::{domain_of, is_same, name_of};
 
 impl Casebook<'_> {
     /// Failures after row `after` in their order, at most `most`; those of a CSV that mixes them with
@@ -158,12 +158,17 @@ impl Casebook<'_> {
         let mut look = || -> rusqlite::Result<bool> {
             let mut statement = connection.prepare_cached(sql)?;
             let mut rows = statement.query(params![network.cidr(), since, until])?;
-            let mut accounts = 0;
-            while accounts < least {
+            let mut accounts = BTreeSet::new();
+            while accounts.len() < least {
                 let Some(row) = rows.next()? else { return Ok(false) };
                 let (name, account) = (some_text(row, 0)?, some_text(row, 1)?);
-                let is_it = |thief: &Thief| thief.network == network && thief.account == account;
-                accounts += usize::from(!self.read_thieves(&name)?.iter().any(is_it));
+                let is_it = |thief: &Thief| {
+                    thief.network == network
+                        && is_same(thief.account.as_bytes(), account.as_bytes())
+                };
+                if !self.read_thieves(&name)?.iter().any(is_it) {
+                    accounts.insert((name, domain_of(account.as_bytes())));
+                }
             }
             Ok(true)
         };

@@ -48,7 +48,7 @@ CREATE TABLE login_again (
 );
 INSERT INTO login_again SELECT NULL, name, account, network, day, service, count, first, last, address,
     generation, position FROM login WHERE recent = 1 ORDER BY name, account, network, day, service;
-CREATE INDEX login_again_name ON login_again (name);
+CREATE INDEX login_again_name ON login_again (name, account);
 CREATE TABLE kept (
     name NOT NULL,                  -- what the account is compared by
     account NOT NULL,
@@ -73,7 +73,5 @@ CREATE VIEW logins AS SELECT name, account, network, day, service, count, first,
 -- Why the last failure was the user's own: src/campaign.rs has the words. NULL: an earlier version did not say.
 ALTER TABLE own ADD COLUMN because TEXT;
 
--- Whether whoever acknowledged a finding said that it was its user; else it was a thief. Before, the same
--- was never told again, as if it were the user.
+-- Whether whoever acknowledged a finding said that it was its user (1) or a thief (0); NULL: nobody was asked.
 ALTER TABLE finding ADD COLUMN was_user INTEGER;
-UPDATE finding SET was_user = 1 WHERE acknowledged IS NOT NULL;

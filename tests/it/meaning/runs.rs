@@ -1,5 +1,7 @@
 //! What is judged does not depend on when runs were, nor on where the store keeps what is recent.
 
+use std::fs;
+
 use super::{COUNTRIES, DAY, ago, json, success};
 use crate::sentinel::{Ran, Sentinel, failure};
 
@@ -39,6 +41,18 @@ fn days() -> Vec<Vec<u8>> {
     lines
 }
 
+/// What a campaign did to a name, and the logins of a day, wherever they are kept.
+fn have_the_same_rows(one: &Sentinel, other: &Sentinel) {
+    for rows in [
+        "name || ' ' || failures || ' ' || sources || ' ' || first || ' ' || last AS it FROM aims",
+        "account || day || ' ' || sum(count) || ' ' || min(first) || ' ' || max(last) AS it \
+         FROM logins GROUP BY account, network, day, service",
+    ] {
+        let sql = format!("SELECT group_concat(it, x'0a') FROM (SELECT {rows} ORDER BY 1)");
+        assert_eq!(one.ask_store(&sql), other.ask_store(&sql));
+    }
+}
+
 #[test]
 fn what_is_judged_hour_by_hour_is_what_is_judged_at_once() {
     let days = days();
@@ -73,6 +87,7 @@ fn what_is_judged_hour_by_hour_is_what_is_judged_at_once() {
         assert_eq!(hourly.ask_store(&some), "1", "a {all} is there twice");
         assert_eq!(at_once.ask_store(&some), "0");
     }
+    have_the_same_rows(&hourly, &at_once);
     let questions: [(&[&str], i32); 5] = [
         (&["campaigns", "--all", "--json"], 0),
         (&["accounts", "--attacked", "--json"], 0),
@@ -129,4 +144,36 @@ fn logins_of_a_day_that_are_read_together_are_not_at_once() {
     let signs = "SELECT ifnull(group_concat(kind), 'none') FROM sign";
     assert_eq!(at_once.ask_store(signs), "none", "six hours lie between");
     assert_eq!(one_by_one.ask_store(signs), "none");
+}
+
+#[test]
+fn what_schema_11_kept_apart_is_kept() {
+    let sentinel = Sentinel::default().file("mail.log", failure(&ago(9), "192.0.2.9", "zoe"));
+    fs::create_dir(sentinel.path("state")).unwrap();
+    let store = rusqlite::Connection::open(sentinel.path("state/maillogsentinel.db")).unwrap();
+    // Some rows of aims and logins are in their places, some wait, and some are in both.
+    store.execute_batch(include_str!("../../corpus/store-11.sql")).unwrap();
+    drop(store);
+    let check = || {
+        sentinel.run().exits(0);
+        let aims = "SELECT group_concat(it) FROM (SELECT name || ' ' || failures || ' ' || sources AS it \
+            FROM aims WHERE name <> 'zoe' ORDER BY 1)";
+        assert_eq!(sentinel.ask_store(aims), "admin 11 1,root 1 1");
+        let logins = "SELECT group_concat(it) FROM (SELECT account || ' ' || day || ' ' || sum(count) \
+            || ' ' || min(position) AS it FROM logins GROUP BY account, day ORDER BY 1)";
+        assert_eq!(
+            sentinel.ask_store(logins),
+            "alice 2026-11-01 1 0,alice 2026-11-02 1 133,alice 2026-11-03 3 266,bob 2026-11-04 1 2440"
+        );
+    };
+    check();
+    // Then all is put in its place.
+    sentinel.ask_store("UPDATE judgement SET recent = 10000 RETURNING 1");
+    sentinel.append("mail.log", failure(&ago(5), "192.0.2.9", "zoe"));
+    check();
+    assert_eq!(sentinel.ask_store("SELECT count(*) FROM login_again"), "0");
+    assert_eq!(
+        sentinel.ask_store("SELECT group_concat(failures) FROM aim WHERE name = 'admin'"),
+        "11"
+    );
 }

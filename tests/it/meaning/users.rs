@@ -134,8 +134,12 @@ fn a_thief_who_got_in_does_not_become_the_user() {
         account["own_failures"].as_array().unwrap().len()
     };
     assert_eq!(failures(3), 1, "he is a thief still");
+    Ran::of(&mut sentinel.command(&["findings", "ack", "2", "--comment", "mended"])).exits(0);
+    assert_eq!(json(&sentinel, &["findings", "2", "--json"], 0)[0]["was_user"], false);
     // It was her after all, on a journey: then she is at home there.
     Ran::of(&mut sentinel.command(&["findings", "ack", "1", "2", "--user"])).exits(0);
+    let second = &json(&sentinel, &["findings", "2", "--json"], 0)[0];
+    assert_eq!((&second["was_user"], &second["comment"]), (&true.into(), &"mended".into()));
     assert_eq!(failures(4), 2);
     sentinel.append("mail.log", success(&ago(-5), "203.0.113.77", "alice"));
     sentinel.run().exits(0);
@@ -170,6 +174,25 @@ fn a_thief_is_known_where_he_was_and_nowhere_else() {
     let why =
         Ran::of(&mut sentinel.command(&["why", "192.0.2.77"])).exits(0).stdout.replace('\n', " ");
     assert!(why.contains("alice was probably stolen from its network (finding 1)"), "{why}");
+}
+
+#[test]
+fn a_note_that_was_a_theft_makes_its_network_a_thiefs() {
+    let mut log = Vec::new();
+    for day in (3..=10).rev() {
+        log.extend(success(&ago(day * DAY), "198.18.7.5", "alice"));
+    }
+    log.extend(success(&ago(2 * DAY), "203.0.113.9", "alice"));
+    let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
+    sentinel.run().exits(0);
+    assert_eq!(json(&sentinel, &["findings", "--json"], 1)[0]["severity"], "low");
+    let told = Ran::of(&mut sentinel.command(&["findings", "ack", "1"])).exits(0).stdout;
+    assert!(told.contains("it was its user") && told.contains("--theft"), "{told}");
+    Ran::of(&mut sentinel.command(&["findings", "ack", "1", "--theft"])).exits(0);
+    sentinel.append("mail.log", success(&ago(-1), "203.0.113.9", "alice"));
+    sentinel.run().exits(0);
+    let found = json(&sentinel, &["findings", "--json"], 1);
+    assert_eq!(found[0]["severity"], "high", "he came back: {found:#}");
 }
 
 #[test]
@@ -208,7 +231,11 @@ fn the_letters_of_an_account_may_be_written_in_any_way() {
     for at in 0..41 {
         log.extend(failure(&ago(300 - at), "203.0.113.77", "alice@example.org"));
     }
-    log.extend(success(&ago(200), "203.0.113.77", "Alice@Example.org"));
+    for (at, spelling) in
+        ["Alice@Example.org", "ALICE@example.org", "aLICE@example.org"].iter().enumerate()
+    {
+        log.extend(success(&ago(200 - i64::try_from(at).unwrap()), "203.0.113.77", spelling));
+    }
     log.extend(success(&ago(190), "203.0.113.77", "alice@example.org"));
     let before = log.len();
     for at in 0..9 {

@@ -303,7 +303,7 @@ fn who_is_not_root_or_has_no_terminal_is_told_what_to_do() {
     let mut command = Command::new("setpriv");
     let room = Room::default();
     let copy = room.path("tmp/maillogsentinel");
-    fs::copy(program(), &copy).unwrap();
+    crate::sentinel::copy_program(&copy);
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
     command.args(["--reuid=65534", "--clear-groups"]).arg(&copy).arg("--setup").current_dir("/");
     Ran::of(&mut command).exits(1).says("takes root").says("sudo maillogsentinel --setup");
@@ -322,7 +322,7 @@ fn it_is_removed_and_what_was_recorded_stays_unless_it_is_asked_for() {
     let ours = |words: &[&str]| {
         let script = "umount /usr/local/bin/maillogsentinel; exec \"$0\" \"$@\"";
         let program = room.path("tmp/maillogsentinel");
-        fs::copy(crate::sentinel::program(), program).unwrap();
+        crate::sentinel::copy_program(program.as_ref());
         room.write("local/bin/maillogsentinel", "");
         let words = [&["sh", "-c", script, "/tmp/maillogsentinel"], &words[1..]].concat();
         let ran = Ran::of(&mut room.command(&words));
