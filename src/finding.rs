@@ -152,7 +152,7 @@ pub struct Finding {
 
 impl Finding {
     /// The networks from where a thief got in: those of which the signs alone would be high. Where somebody
-    /// said that it was one, those of which they would be medium, or else all.
+    /// said that it was one, those of which they would be medium, or else all, as where he used many.
     pub fn stolen_from(&self) -> BTreeSet<Network> {
         let is_theft = self.acknowledged.is_some();
         if is_theft && self.was_user != Some(false) {
@@ -173,8 +173,9 @@ impl Finding {
         if !is_theft {
             return of(Severity::High);
         }
+        let is_everywhere = self.signs.iter().any(|it| it.evidence == Evidence::ManyNetworks);
         let known = of(Severity::Medium);
-        if known.is_empty() { all } else { known }
+        if known.is_empty() || is_everywhere { all } else { known }
     }
 }
 

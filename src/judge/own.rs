@@ -9,7 +9,6 @@ use crate::campaign::{Because, DEVICE_PLACES, Own, Source, Tried, source_of};
 use crate::event::Network;
 use crate::pace::Pace;
 use crate::store::StoreError;
-use crate::store::casebook::findings::Thief;
 use crate::untrusted::Untrusted;
 use crate::user_name::{UNKNOWN, may_be_same};
 
@@ -113,21 +112,19 @@ impl Judge<'_> {
             return Ok(Home::default());
         }
         let since = tried.time - self.own_seconds();
-        let user = tried.user.as_ref().map_or(UNKNOWN, |user| user.as_bytes());
+        let user = tried.user.clone().unwrap_or_else(|| Untrusted::from(UNKNOWN));
         let network = Network::of(tried.address);
         let number = tried.network.as_ref().map_or(0, |network| network.number);
         let thieves = self.book.thieves(&tried.name)?;
-        let is_thiefs = |network: Network| {
-            let is_it = |thief: &Thief| {
-                thief.network == network && may_be_same(thief.account.as_bytes(), user)
-            };
-            thieves.iter().any(is_it)
-        };
+        let is_thiefs = |network| thieves.iter().any(|thief| thief.is_at(network, &user));
         let mut home = Home { is_thiefs: is_thiefs(network), ..Home::default() };
         for been in been.iter() {
             let counts = been.first <= tried.time && been.last >= since;
             // Who got in as a thief does not become its user.
-            if counts && may_be_same(been.account.as_bytes(), user) && !is_thiefs(been.network) {
+            if counts
+                && may_be_same(been.account.as_bytes(), user.as_bytes())
+                && !is_thiefs(been.network)
+            {
                 home.networks += 1;
                 home.is_here |= been.network == network;
                 home.is_same_provider |= number != 0 && been.number == number;

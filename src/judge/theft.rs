@@ -11,7 +11,8 @@ use crate::finding::{Evidence, Sign};
 use crate::origin::{AutonomousSystem, Country};
 use crate::store::StoreError;
 use crate::store::casebook::News;
-use crate::store::casebook::findings::{Thief, Visit};
+use crate::store::casebook::findings::Visit;
+use crate::store::casebook::thieves::Thief;
 use crate::untrusted::Untrusted;
 use crate::user_name::{is_same, name_of};
 
@@ -58,24 +59,24 @@ impl Judge<'_> {
         let mut been: Vec<_> =
             been.iter().filter(|been| is_account(been, news) && been.first <= news.first).collect();
         let is_first = |been: &&Been| been.network == news.network && been.first < news.first;
+        let is_arrival = *known == 0 && !been.iter().any(is_first);
+        // What thieves did is no measure for what comes after them.
+        let thieves = self.book.thieves(&name)?;
+        been.retain(|been| thieves.iter().all(|thief| !thief.is_at(been.network, &news.account)));
         let mut signs = Vec::new();
-        if *known == 0 && !been.iter().any(is_first) {
+        if is_arrival {
             been.retain(|been| been.network != news.network);
             self.arrival(news, place, (&name, &been), &mut signs)?;
         }
-        let is_here = |thief: &&Thief| {
-            let (one, other) = (thief.account.as_bytes(), news.account.as_bytes());
-            thief.network == news.network && is_same(one, other)
-        };
-        let thieves = self.book.thieves(&name)?;
-        let seen_to = thieves.iter().filter(is_here).map(|it| it.seen_to.unwrap_or(i64::MAX)).max();
+        let here = thieves.iter().filter(|thief| thief.is_at(news.network, &news.account));
+        let seen_to = here.map(|thief| thief.seen_to.unwrap_or(i64::MAX)).max();
         // Of one that is still open, more is no news; nor is what came before somebody saw to it.
         if let Some(seen_to) = seen_to.filter(|at| *at < news.last) {
             let time = if news.first > seen_to { news.first } else { news.last };
             signs.push(Sign { time, ..sign(news, Evidence::Returned, 0) });
         }
         if news.service.as_bytes().starts_with(b"postfix") && !self.is_everywhere(&name, &been)? {
-            self.messages(news, place, &been, &mut signs)?;
+            self.messages(news, place, (&been, &thieves), &mut signs)?;
         }
         self.book.add_signs(&news.account, signs)
     }
@@ -309,7 +310,7 @@ impl Judge<'_> {
         &mut self,
         news: &News,
         place: Where<'_>,
-        been: &[&Been],
+        (been, thieves): (&[&Been], &[Thief]),
         signs: &mut Vec<Sign>,
     ) -> Result<(), StoreError> {
         // Of an account that is known for a few days only, what it did in these must do.
@@ -338,7 +339,10 @@ impl Judge<'_> {
             if day == news.day {
                 all += count;
                 new += if old.iter().any(|been| been.network == network) { 0 } else { count };
-            } else if day < news.day && !is_unheard {
+            } else if day < news.day
+                && !is_unheard
+                && thieves.iter().all(|thief| !thief.is_at(network, &news.account))
+            {
                 *days.entry(day).or_default() += count;
             }
         }

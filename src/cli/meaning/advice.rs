@@ -44,9 +44,9 @@ fn sent(account: &str, logs: &[MailLog]) -> String {
     });
     let files: Vec<_> = files.collect();
     if files.is_empty() {
-        return format!("journalctl --since=-7d | grep -F -e sasl_username={account}");
+        return format!("journalctl --since=-7d | grep -i -F -e sasl_username={account}");
     }
-    format!("grep -F -e sasl_username={account} {}", files.join(" "))
+    format!("grep -i -F -e sasl_username={account} {}", files.join(" "))
 }
 
 /// How Postfix is restarted here: where systemd runs it, `postfix start` would run beside its unit.

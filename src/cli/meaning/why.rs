@@ -84,9 +84,21 @@ fn about_address(desk: &Desk<'_>, address: IpAddr) -> Result<Status, StoreError>
             paragraph(&format!("{address}: no failed login from it is known."), &mut out);
         }
         None => {
+            let findings = desk.store.findings(&Which::At(network), usize::MAX)?;
             let of = network.cidr();
+            let theft = findings.iter().find(|it| it.stolen_from().contains(&network));
             paragraph(
-                &format!("{address}: no attacker. What fails from {of} is users' own."),
+                &theft.map_or_else(
+                    || format!("{address}: no attacker. What fails from {of} is users' own."),
+                    |it| {
+                        format!(
+                            "{address}: {} was probably stolen from {of} (finding {}). What fails from there \
+                             is taken for a device that had failed there before, or other users'.",
+                            it.account.for_terminal(),
+                            it.id
+                        )
+                    },
+                ),
                 &mut out,
             );
         }

@@ -1,7 +1,5 @@
 //! Accounts that may be stolen, as the store keeps them.
 
-use std::rc::Rc;
-
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -22,6 +20,8 @@ const LONG_AGO: i64 = 30 * 86_400;
 /// Low findings are open for so many seconds: nobody is to be asked about each journey.
 const NOTED: i64 = 14 * 86_400;
 
+/// So many times what was settled is more than somebody said.
+const MUCH_MORE: u64 = 3;
 /// More signs than that prove nothing more.
 const MOST_SIGNS: usize = 300;
 /// So many accounts before and after one in the alphabet tell what is usual here.
@@ -40,17 +40,6 @@ pub struct Visit {
     pub country: Option<Country>,
     /// The number of its provider; 0 if not known.
     pub number: u32,
-}
-
-/// From where somebody got in to an account who was not its user.
-#[derive(Clone, Debug)]
-pub struct Thief {
-    /// The account.
-    pub account: Untrusted,
-    /// Where he was.
-    pub network: Network,
-    /// When somebody saw to it.
-    pub seen_to: Option<i64>,
 }
 
 impl Casebook<'_> {
@@ -140,7 +129,7 @@ impl Casebook<'_> {
         mut signs: Vec<Sign>,
     ) -> rusqlite::Result<()> {
         let name = name_of(account.as_bytes());
-        let is_it = |row: &Row<'_>, column: usize| {
+        let is_it = |row: &Row<'_>, column: usize| -> rusqlite::Result<bool> {
             Ok(is_same(some_text(row, column)?.as_bytes(), account.as_bytes()))
         };
         let sql = "SELECT id, account FROM finding WHERE name = ? AND acknowledged IS NULL \
@@ -154,15 +143,18 @@ impl Casebook<'_> {
                 break;
             }
         }
-        // What was its user, as somebody said, is not told again.
-        let sql = "SELECT account FROM sign JOIN finding ON finding.id = finding \
+        // What was its user, as somebody said, is not told again, unless it is far more.
+        let sql = "SELECT account, number FROM sign JOIN finding ON finding.id = finding \
             WHERE name = ? AND acknowledged IS NOT NULL AND was_user IS NOT 0 AND network = ? \
             AND kind = ?";
         let mut settled = self.connection.prepare_cached(sql)?;
         let mut fresh = Vec::new();
         for sign in signs.drain(..) {
             let values = params![name, sign.network.cidr(), sign.evidence.key()];
-            let same = settled.query_map(values, |row| is_it(row, 0))?;
+            let same = settled.query_map(values, |row| {
+                let settled = row.get::<_, i64>(1)?.unsigned_abs();
+                Ok(is_it(row, 0)? && sign.number <= settled.saturating_mul(MUCH_MORE))
+            })?;
             if !same.collect::<rusqlite::Result<Vec<bool>>>()?.contains(&true) {
                 fresh.push(sign);
             }
@@ -191,31 +183,6 @@ impl Casebook<'_> {
             write_sign(self.connection, id, &sign)?;
         }
         Ok(())
-    }
-
-    /// From where thieves got in to accounts of this name.
-    pub fn thieves(&mut self, name: &Untrusted) -> Result<Rc<Vec<Thief>>, StoreError> {
-        self.read_thieves(name).map_err(|e| self.error(e))
-    }
-
-    pub(super) fn read_thieves(&mut self, name: &Untrusted) -> rusqlite::Result<Rc<Vec<Thief>>> {
-        let connection = self.connection;
-        let load = || {
-            let sql = "SELECT id FROM finding WHERE name = ? AND (severity = 3 OR was_user = 0) ORDER BY id";
-            let mut statement = connection.prepare_cached(sql)?;
-            let ids = statement.query_map([name], |row| row.get(0))?;
-            let mut thieves = Vec::new();
-            for id in ids.collect::<rusqlite::Result<Vec<i64>>>()? {
-                let Some(finding) = read_finding(connection, id)? else { continue };
-                thieves.extend(finding.stolen_from().into_iter().map(|network| Thief {
-                    account: finding.account.clone(),
-                    network,
-                    seen_to: finding.acknowledged,
-                }));
-            }
-            Ok(Some(thieves))
-        };
-        Ok(self.thieves.get(name, load)?.unwrap_or_default())
     }
 
     /// Messages that an account sent, by day and network.
@@ -349,7 +316,7 @@ impl Store {
     }
 }
 
-fn read_finding(connection: &Connection, id: i64) -> rusqlite::Result<Option<Finding>> {
+pub(super) fn read_finding(connection: &Connection, id: i64) -> rusqlite::Result<Option<Finding>> {
     let sql = "SELECT id, account, severity, time, acknowledged, was_user, comment \
         FROM finding WHERE id = ?";
     let mut statement = connection.prepare_cached(sql)?;

@@ -12,6 +12,7 @@ mod merge;
 mod read;
 pub(super) mod recent;
 pub(super) mod rows;
+pub mod thieves;
 mod write;
 
 use std::collections::HashMap;
@@ -29,8 +30,8 @@ use crate::untrusted::Untrusted;
 pub use ahead::{Ahead, ToJudge};
 use aims::{Active, Aims};
 use cache::Cache;
-use findings::Thief;
 use recent::Tier;
+use thieves::Thief;
 
 /// How many entries of a kind are kept at a time, of some 200 bytes each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

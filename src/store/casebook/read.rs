@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use rusqlite::params;
 
-use super::findings::Thief;
 use super::recent::CAMPAIGN_HOLDS;
 use super::rows::{
     CAMPAIGN, OWN, campaign, own, read_been, read_campaign, read_neighbour, read_news, read_source,
     read_tried, some_text,
 };
+use super::thieves::Thief;
 use super::{Casebook, Neighbour, News};
 use crate::campaign::{Been, Campaign, Own, Source, Tried, neighbourhood_of};
 use crate::event::Network;

@@ -1,5 +1,7 @@
 //! Users who cannot log in, those who are vouched for, and who only looks like one of them.
 
+use std::fs;
+
 use serde_json::Value;
 
 use super::{COUNTRIES, DAY, ago, json, success};
@@ -193,6 +195,40 @@ fn a_note_that_was_a_theft_makes_its_network_a_thiefs() {
     sentinel.run().exits(0);
     let found = json(&sentinel, &["findings", "--json"], 1);
     assert_eq!(found[0]["severity"], "high", "he came back: {found:#}");
+}
+
+#[test]
+fn what_a_thief_sent_is_no_measure_for_the_next_one() {
+    let mut log = Vec::new();
+    for day in (5..=20).rev() {
+        log.extend(success(&ago(day * DAY), "198.18.7.5", "alice@example.org"));
+    }
+    let sent = |back: i64, address: &str, user: &str| {
+        (0..400)
+            .map(|at| success(&ago(back * DAY - at / 4), address, user))
+            .collect::<Vec<_>>()
+            .concat()
+    };
+    log.extend(sent(4, "203.0.113.77", "alice@example.org"));
+    let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
+    sentinel.run().exits(0);
+    let high = |id: i64| {
+        let found = json(&sentinel, &["findings", &id.to_string(), "--json"], 1);
+        assert_eq!(found[0]["severity"], "high", "{found:#}");
+    };
+    high(1);
+    Ran::of(&mut sentinel.command(&["findings", "ack", "1"])).exits(0);
+    // Another one, next door, and the first under the name without its domain.
+    sentinel.append("mail.log", sent(1, "203.0.112.9", "alice@example.org"));
+    sentinel.append("mail.log", success(&ago(-1), "203.0.113.77", "alice"));
+    fs::write(
+        sentinel.path("country.csv"),
+        "198.18.7.0,198.18.7.255,CH\n203.0.112.0,203.0.113.255,VN\n",
+    )
+    .unwrap();
+    sentinel.run().exits(0);
+    high(2);
+    high(3);
 }
 
 #[test]
