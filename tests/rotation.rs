@@ -24,7 +24,7 @@ use maillogsentinel::host::Host;
 use maillogsentinel::pipeline::{self, Progress};
 
 /// How many histories are tried.
-const HISTORIES: u64 = 3000;
+const HISTORIES: u64 = 2000;
 
 #[test]
 fn nothing_is_lost_and_nothing_comes_twice() {
