@@ -114,7 +114,7 @@ const MANY_NAMES: usize = 6;
 /// A device has so many addresses in a day at most: a telephone on its way, a VPN.
 pub const DEVICE_PLACES: u64 = 12;
 
-/// Nor does a user mistype so often.
+/// Who fails so often is no user who mistypes.
 pub const MANY_FAILURES: u64 = 12;
 
 impl Source {

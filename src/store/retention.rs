@@ -19,6 +19,10 @@ const STEP: i64 = 20_000;
 const DAY: i64 = 86_400;
 /// How many hexadecimal digits of a name's hash are kept.
 const DIGITS: usize = 16;
+/// The findings that are as old as what goes: whom somebody has to see to stays, and a thief who was seen
+/// to is known for as long again.
+const OLD_FINDINGS: &str = "SELECT id FROM finding WHERE time < ?1 \
+    AND iif(acknowledged IS NULL, severity = 1, acknowledged < ?1)";
 /// What a name that was replaced starts with.
 const MARK: &str = "pseudonym-";
 
@@ -67,22 +71,17 @@ impl Store {
             "DELETE FROM pardon WHERE last < ?1",
             "DELETE FROM stranger WHERE time < ?1",
             "DELETE FROM been WHERE last < ?1",
-            // Whom somebody has to see to stays, and for as long again what a thief is known by.
-            "CREATE TEMP TABLE closed AS SELECT id FROM finding WHERE time < ?1 \
-                AND iif(acknowledged IS NULL, severity = 1, acknowledged < ?1)",
-            "DELETE FROM sign WHERE finding IN (SELECT id FROM closed)",
-            "DELETE FROM alert WHERE finding IN (SELECT id FROM closed)",
-            "DELETE FROM finding WHERE id IN (SELECT id FROM closed)",
+            &format!("DELETE FROM sign WHERE finding IN ({OLD_FINDINGS})"),
+            &format!("DELETE FROM alert WHERE finding IN ({OLD_FINDINGS})"),
+            &format!("DELETE FROM finding WHERE id IN ({OLD_FINDINGS})"),
             "DELETE FROM place WHERE campaign IN (SELECT id FROM campaign WHERE last < ?1)",
             "DELETE FROM link WHERE campaign IN (SELECT id FROM campaign WHERE last < ?1)",
             // Nor is the last campaign forgotten, whose row the next one must not get again.
             "DELETE FROM campaign WHERE last < ?1 AND id < (SELECT max(id) FROM campaign)",
             "DELETE FROM tally WHERE start < ?1",
         ] {
-            let values: &[i64] = if sql.contains("?1") { &[before] } else { &[] };
-            transaction.execute(sql, rusqlite::params_from_iter(values))?;
+            transaction.execute(sql, [before])?;
         }
-        transaction.execute_batch("DROP TABLE temp.closed")?;
         for table in ["login", "news", "name_day", "told", "coverage"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE day < ?"), [&day])?;
         }
@@ -149,7 +148,7 @@ impl Store {
         let judged: i64 = transaction.query_row(sql, [], |row| row.get(0))?;
         // In the order of rows, among which are younger ones: those of another log, which was read before.
         let sql = "SELECT id, address, user FROM failure WHERE id > ?1 AND time < ?2 AND id <= ?3 \
-            AND NOT (user LIKE 'pseudonym-%' AND iif(length(address) = 4, substr(address, 4) = x'00', \
+            AND NOT (ifnull(user, '') LIKE 'pseudonym-%' AND iif(length(address) = 4, substr(address, 4) = x'00', \
             substr(address, 9) = zeroblob(8))) ORDER BY id LIMIT ?4";
         let (mut read, mut changed) = (0, 0);
         {
@@ -191,8 +190,7 @@ impl Store {
         Ok((read, changed))
     }
 
-    /// What else is as old. Findings that are not low keep the account's name until they were closed as
-    /// long ago: somebody has to know whom to ask, and a thief is to be known if he comes back.
+    /// What else is as old.
     fn pseudonymise_rest(&mut self, before: i64) -> rusqlite::Result<()> {
         let key: Vec<u8> =
             self.connection.query_row("SELECT key FROM pseudonym", [], |row| row.get(0))?;
@@ -213,17 +211,16 @@ impl Store {
         for table in ["source", "own", "pardon", "been"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE last < ?"), [before])?;
         }
-        let old = "time < ?1 AND iif(acknowledged IS NULL, severity = 1, acknowledged < ?1)";
         for sql in [
             "DELETE FROM link WHERE campaign IN (SELECT id FROM campaign WHERE last < ?1)",
             "UPDATE OR REPLACE aim SET name = pseudonym(name) WHERE last < ?1 AND name <> x'00' \
                 AND name NOT LIKE 'pseudonym-%'",
             &format!(
-                "UPDATE sign SET address = network(address) \
-                 WHERE finding IN (SELECT id FROM finding WHERE {old})"
+                "UPDATE sign SET address = network(address) WHERE finding IN ({OLD_FINDINGS})"
             ),
             &format!(
-                "UPDATE finding SET name = pseudonym(name), account = pseudonym(account) WHERE {old}"
+                "UPDATE finding SET name = pseudonym(name), account = pseudonym(account) \
+                 WHERE id IN ({OLD_FINDINGS})"
             ),
         ] {
             transaction.execute(sql, [before])?;

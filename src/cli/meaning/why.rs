@@ -84,11 +84,9 @@ fn about_address(desk: &Desk<'_>, address: IpAddr) -> Result<Status, StoreError>
             paragraph(&format!("{address}: no failed login from it is known."), &mut out);
         }
         None => {
-            let findings = desk.store.findings(&Which::At(network), usize::MAX)?;
             let of = network.cidr();
-            let theft = findings.iter().find(|it| it.stolen_from().contains(&network));
             paragraph(
-                &theft.map_or_else(
+                &theft(desk, network, &|_| true)?.map_or_else(
                     || format!("{address}: no attacker. What fails from {of} is users' own."),
                     |it| {
                         format!(
@@ -218,13 +216,22 @@ fn attacker(
     Ok(())
 }
 
+/// The finding that a thief got in to such an account from a network.
+fn theft(
+    desk: &Desk<'_>,
+    network: Network,
+    is_meant: &dyn Fn(&Untrusted) -> bool,
+) -> Result<Option<Finding>, StoreError> {
+    let findings = desk.store.findings(&Which::At(network), usize::MAX)?;
+    let is_it = |it: &Finding| is_meant(&it.account) && it.stolen_from().contains(&network);
+    Ok(findings.into_iter().find(is_it))
+}
+
 /// What the accounts that a source tried had to do with its network.
 fn who_came(desk: &Desk<'_>, network: Network, source: &Source) -> Result<String, StoreError> {
     let these = if source.names.len() == 1 { "this name" } else { "these names" };
     let is_tried = |account: &Untrusted| source.names.contains(&name_of(account.as_bytes()));
-    let findings = desk.store.findings(&Which::At(network), usize::MAX)?;
-    let is_it = |it: &&Finding| is_tried(&it.account) && it.stolen_from().contains(&network);
-    if let Some(finding) = findings.iter().find(is_it) {
+    if let Some(finding) = theft(desk, network, &is_tried)? {
         let account = finding.account.for_terminal();
         let by = if finding.acknowledged.is_some() { "was" } else { "was probably" };
         return Ok(format!("{account} {by} stolen from its network (finding {}).", finding.id));

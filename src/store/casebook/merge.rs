@@ -94,7 +94,7 @@ impl Casebook<'_> {
 
     fn move_rows(&mut self, old: &mut Campaign, new: &Campaign) -> rusqlite::Result<()> {
         self.take_no_aims();
-        // What the older one did to the same names becomes part of what the newer one did.
+        // What both did to the same names is added up.
         let sql =
             "SELECT campaign, first, last, failures, sources, name FROM aims WHERE campaign = ?";
         let mut statement = self.connection.prepare_cached(sql)?;
