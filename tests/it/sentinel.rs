@@ -119,15 +119,15 @@ impl Sentinel {
 
     /// Address and user of each row of the CSV, as `203.0.113.9 bob`.
     pub fn who(&self) -> Vec<String> {
-        let csv = self.rows();
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(b';')
-            .has_headers(false)
-            .from_reader(csv.as_bytes());
-        reader
-            .records()
-            .map(|row| row.map(|row| format!("{} {}", &row[2], &row[3])).unwrap())
-            .collect()
+        who(&self.rows())
+    }
+
+    /// The same while the CSV is being written: of the rows that are whole by now.
+    pub fn who_so_far(&self) -> Vec<String> {
+        let csv = fs::read(self.path("work/maillogsentinel.csv")).unwrap_or_default();
+        let whole = csv.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let csv = str::from_utf8(&csv[..whole]).expect("the CSV is UTF-8");
+        csv.strip_prefix(HEADER).map(who).unwrap_or_default()
     }
 
     /// The first column of the first row that `sql` gives, asked of the store.
@@ -142,6 +142,13 @@ impl Sentinel {
             })
             .unwrap()
     }
+}
+
+fn who(rows: &str) -> Vec<String> {
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(b';').has_headers(false).from_reader(rows.as_bytes());
+    let who = |row: csv::StringRecord| format!("{} {}", &row[2], &row[3]);
+    reader.records().map(|row| who(row.unwrap())).collect()
 }
 
 /// The binary under test.
