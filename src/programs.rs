@@ -42,22 +42,39 @@ pub fn command(words: &[&str]) -> io::Result<Command> {
 
 /// Runs `words` and waits at most `time`.
 pub fn ask(words: &[&str], time: Duration) -> io::Result<Answer> {
-    let mut command = command(words)?;
-    command.stderr(Stdio::null());
-    run(command, time)
+    Asked::start(words)?.answer(time)
 }
 
 /// Runs `command` and waits at most `time`; what is late is ended.
-pub fn run(mut command: Command, time: Duration) -> io::Result<Answer> {
-    let end = Instant::now() + time;
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command.spawn()?;
-    let heard = hear(&mut child, end);
-    if heard.is_err() {
-        let _ = child.kill();
-        let _ = child.wait();
+pub fn run(command: Command, time: Duration) -> io::Result<Answer> {
+    Asked::run(command)?.answer(time)
+}
+
+/// A program that was started, and whose answer is wanted later, or not at all.
+#[derive(Debug)]
+pub struct Asked(Child);
+
+impl Asked {
+    /// Starts `words`.
+    pub fn start(words: &[&str]) -> io::Result<Self> {
+        let mut command = command(words)?;
+        command.stderr(Stdio::null());
+        Self::run(command)
     }
-    heard
+
+    fn run(mut command: Command) -> io::Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map(Self)
+    }
+
+    /// Waits at most `time` from now on; what is late is ended.
+    pub fn answer(mut self, time: Duration) -> io::Result<Answer> {
+        let heard = hear(&mut self.0, Instant::now() + time);
+        // One that is another user's goes on, and nobody waits for it.
+        if heard.is_err() && self.0.kill().is_ok() {
+            let _ = self.0.wait();
+        }
+        heard
+    }
 }
 
 fn hear(child: &mut Child, end: Instant) -> io::Result<Answer> {

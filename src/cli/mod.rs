@@ -72,9 +72,15 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = OsString>) -> Status {
             })
         }
         // All others tell what was judged.
-        Some(_) => {
+        Some(command) => {
             let loaded = config::load(args.config.as_deref(), &args.set);
-            as_service_user(loaded, |config, odd| meaning::run(host, &args, (config, odd)))
+            with_config(loaded, |config, odd| {
+                let dovecot = meaning::Dovecot::ask(command, config);
+                match service_user::become_it(config) {
+                    Ok(()) => meaning::run(host, &args, dovecot, (config, odd)),
+                    Err(status) => status,
+                }
+            })
         }
         _ if args.sql_export || args.sql_import => {
             let loaded = config::load(args.config.as_deref(), &args.set);

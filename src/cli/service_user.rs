@@ -9,6 +9,9 @@
 //! The environment stays root's. It does no harm: nothing here reads HOME and its like, other programs are
 //! started without it, and a folder for temporary files that is closed to the user is not used.
 //!
+//! Dovecot is asked before, where a command tells what it says: it tells others than root less. Its answer is read
+//! afterwards.
+//!
 //! `--reset` and `--purge` stay root: they archive to the home of whoever asks. So do commands that
 //! read only what the user names and write only where he says: `explain`, `anonymize`, look-ups.
 

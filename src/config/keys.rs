@@ -97,7 +97,7 @@ pub const KEYS: &[Key] = keys! {
         "pseudonymise_after": Kind::Number { least: 0, most: 36_500 }, "0", "After how many days addresses become their networks in the store, and names a keyed hash; 0 means never. A finding that is not low keeps the account's name until as many days after it was closed.";
     }
     "accounts" {
-        "lists": Kind::OptionalPaths, "", "Files that list the accounts there are, comma separated: passwd-files, Postfix maps or plain lists; the name stands first on each line. Empty means `doveadm user` is asked.";
+        "lists": Kind::OptionalPaths, "", "Files that list the accounts there are, comma separated: passwd-files, Postfix maps or plain lists; the name stands first on each line. Empty means `doveadm user` is asked, which answers root only.";
     }
     "judge" {
         "campaign_sources": Kind::Number { least: 2, most: 1_000_000 }, "5", "From so many sources on, attacks that belong together are shown as a campaign, or";

@@ -39,6 +39,13 @@ smtp() {
   exec 3>&-
   [ "${said:0:3}" = "$code" ] || { echo "$said"; return 1; }
 }
+# Logs in to Dovecot and stays there until it is thrown out.
+reads() {
+  local said
+  exec 4<>/dev/tcp/127.0.0.1/143 && printf 'a LOGIN %s %s\r\n' "$@" >&4 || return 1
+  while IFS= read -r said <&4; do case $said in 'a OK'*) echo in ;; 'a '*) return 1 ;; esac; done
+  echo out
+}
 plain() { smtp "$1" "$2" "AUTH PLAIN $(b64 "\\0$3\\0$4")"; }
 login() { smtp "$1" "$2" "AUTH LOGIN" "$(b64 "$3")" "$(b64 "$4")"; }
 
@@ -103,25 +110,81 @@ first_boot() {
   check "nobody reads the last one before the boot" login 127.0.0.1 535 bob wrong
 }
 
-# Somebody guesses from an address that nobody came from, and is right in the end.
+# Somebody guesses from an address that nobody came from, and is right in the end, twice.
 theft() {
   local name
-  install -m 755 /dev/stdin /usr/local/bin/alarm <<< $'#!/bin/sh\ncat > /var/lib/maillogsentinel/alarm'
+  install -m 755 /dev/stdin /usr/local/bin/alarm <<< $'#!/bin/sh\ncat >> /var/lib/maillogsentinel/alarm'
   printf '[alert]\ncommand = /usr/local/bin/alarm\n' >> $conf
+  # Accounts of the system are known to PAM.
+  printf 'passdb {\n  driver = pam\n}\n' >> /etc/dovecot/dovecot.conf
+  check "Dovecot asks PAM, too" systemctl restart dovecot
   ip address add 198.51.100.9/32 dev lo
   for name in admin info office root sales test; do
     check "$name is guessed" plain 198.51.100.9 535 $name wrong
   done
-  check "and the right password of alice" smtp 198.51.100.9 250 "AUTH PLAIN $(b64 '\0alice\0only-root-knows')" \
-    'MAIL FROM:<alice@mx1.example.org>' 'RCPT TO:<admin@localhost>'
+  # Postfix logs a login with the first recipient.
+  check "and the right password of carol" smtp 198.51.100.9 250 "AUTH PLAIN $(b64 '\0carol\0the-systems')" \
+    'MAIL FROM:<carol@mx1.example.org>' 'RCPT TO:<admin@localhost>'
+  reads alice only-root-knows >/trial/imap &
+  check "and the one of alice, who reads her mail" soon has '^in$' /trial/imap
+  check "and who sends a message" smtp 198.51.100.9 250 "AUTH PLAIN $(b64 '\0alice\0only-root-knows')" \
+    'MAIL FROM:<alice@mx1.example.org>' 'RCPT TO:<victim@[192.0.2.1]>' DATA $'Subject: Hello\r\n\r\nHello\r\n.'
   check "a command is told at once" soon has '"account":"alice"' /var/lib/maillogsentinel/alarm
+  check "of both" soon has '"account":"carol"' /var/lib/maillogsentinel/alarm
   check "so is the administrator, by mail" soon subject 'alice PROBABLY STOLEN'
   check "findings say so" equals "$(maillogsentinel findings >/trial/said; echo $?)" 1
-  check "and whose account it is" has 'alice' /trial/said
-  check "somebody has seen to it" maillogsentinel findings ack 1
+  lock
+  check "somebody has seen to one" maillogsentinel findings ack 1
+  check "and the other" maillogsentinel findings ack 2
   check "then there is nothing left to do" maillogsentinel findings
   rm /usr/local/bin/alarm
   sed -i '/^\[alert\]$/,$d' $conf
+}
+
+# The command that findings print and that begins with the words, without what they say of it.
+advised() { grep -o "^ *$*.*" /trial/said | sed 's/ *#.*//' | head -n 1; }
+# The same, done as it stands there.
+heed() {
+  local command
+  command=$(advised "$@") && [ -n "$command" ] || return 1
+  bash -c "$command"
+}
+# A new password for `doveadm pw`, which asks for it twice on a terminal.
+typed() { for _ in 1 2; do sleep 1; echo only-alice-knows; done; }
+
+# Does what findings say, to the letter, and sees that the thief is out.
+lock() {
+  local file hash id
+  check "what locks carol" heed usermod --lock -- carol
+  check "she is locked" plain 198.51.100.9 535 carol the-systems
+  check "alice is in a file" equals "$(advised doveadm pw | sed 's/^ *//')" 'doveadm pw'
+  file=$(sed -n 's/.*goes into \(.*\) for alice$/\1/p' /trial/said)
+  check "which is named" test -w "$file"
+  hash=$(typed | script --quiet --command "$(advised doveadm pw)" /dev/null | grep -o '{.*[^[:space:]]')
+  cp -p "$file" /trial/passwd
+  sed -i "s|^alice:[^:]*|alice:$hash|" "$file"
+  check "the thief's password of alice is worthless" plain 198.51.100.9 535 alice only-root-knows
+  check "the new one is not" plain 127.0.0.1 235 alice only-alice-knows
+  check "her sessions are ended" heed doveadm kick -- alice
+  check "the one with Dovecot, too" soon has '^out$' /trial/imap
+  check "and those with Postfix" heed systemctl restart postfix
+  check "what she sent is found" heed grep -i -F -e sasl_username=alice
+  id=$(heed grep -i -F -e sasl_username=alice | sed -n 's/.*: \([0-9A-F]*\): client=.*/\1/p' | tail -n 1)
+  check "it is still in the queue" has "^$id " <(postqueue -p)
+  check "it is held" bash -c "$(advised postsuper -h QUEUE_ID | sed "s/QUEUE_ID/$id/")"
+  check "and stays" has "^$id!" <(postqueue -p)
+  check "what is known of her is told" heed maillogsentinel why -- alice
+  maillogsentinel account carol >/trial/account
+  check "Dovecot says that there is a carol" has '^carol: exists' /trial/account
+  maillogsentinel account info >/trial/account
+  check "and nobody of another name" has '^info: does not exist' /trial/account
+  maillogsentinel accounts --attacked --existing >/trial/account
+  check "who of those attacked is here" has '^admin ' /trial/account
+  check "and who is not" not has '^sales ' /trial/account
+  check "nothing of that is an error of Dovecot's" not has 'dovecot: .*Error' /var/log/mail.log
+  cp -p /trial/passwd "$file"
+  # Dovecot looks at the file at most once in a second.
+  sleep 1.5
 }
 
 second_boot() {

@@ -74,7 +74,7 @@ pub(super) fn run(desk: &Desk<'_>, args: &Account) -> Result<Status, StoreError>
     let user = args.name.as_encoded_bytes();
     let today = (desk.host.now)().to_zoned(desk.host.zone.clone()).date();
     let dossier = desk.store.dossier(user, (today, DAYS))?;
-    let exists = Existing::find(desk.config).has(&name_of(user), !dossier.logins.is_empty());
+    let exists = Existing::find(desk).has(&name_of(user), !dossier.logins.is_empty());
     if args.json {
         return Ok(print_json(&document(desk, user, &dossier, exists), Status::Done));
     }

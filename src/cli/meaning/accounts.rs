@@ -29,7 +29,7 @@ struct Document {
 }
 
 pub(super) fn run(desk: &Desk<'_>, args: &Accounts) -> Result<Status, StoreError> {
-    let existing = Existing::find(desk.config);
+    let existing = Existing::find(desk);
     let attacked = desk.store.attacked(desk.now - RECENT_DAYS * DAY, LOOKED_AT)?;
     let known = attacked.into_iter().map(|it| {
         let exists = existing.has(&it.name, it.has_logged_in);

@@ -1,10 +1,10 @@
 //! What locks an account on this machine, as commands to copy.
 
 use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr;
 
+use super::dovecot::{passdbs, takes_domain_away};
 use super::table::WIDTH;
 use crate::config::MailLog;
 use crate::programs;
@@ -13,18 +13,12 @@ use crate::untrusted::{Untrusted, for_terminal};
 
 /// So wide a line may be: those who print it put two blanks before it.
 const ROOM: usize = WIDTH - 2;
-/// How long doveconf may take.
-const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What `doveconf -n` says; nothing if it is not there.
-pub(super) fn ask() -> String {
-    programs::ask(&["doveconf", "-n"], PATIENCE).map(|answer| answer.output).unwrap_or_default()
-}
-
-/// Commands that lock `account` here, each with what it does; `settings` are those of [`ask`].
+/// Commands that lock `account` here, each with what it does; `settings` are what
+/// `doveconf -n` says.
 pub(super) fn for_account(account: &Untrusted, settings: &str, logs: &[MailLog]) -> Vec<String> {
+    let mut lines = lock(settings, account);
     let quoted = quoted(&account.for_terminal());
-    let mut lines = lock(settings, &quoted);
     let commands = [
         (format!("doveadm kick -- {quoted}"), "ends its IMAP and POP3 sessions"),
         (restart().to_owned(), "ends its SMTP sessions, with all others"),
@@ -77,33 +71,31 @@ fn said(what: &str) -> Vec<String> {
 }
 
 /// What makes its password worthless, by where `doveconf -n` says that passwords are.
-fn lock(settings: &str, account: &str) -> Vec<String> {
+fn lock(settings: &str, account: &Untrusted) -> Vec<String> {
+    let places = passdbs(settings);
+    let has = |drivers: &[&str]| places.iter().any(|place| drivers.contains(&place.driver));
+    let shown = account.for_terminal();
     let mut lines = Vec::new();
-    let drivers = settings.lines().map(str::trim).filter_map(|line| {
-        let (key, value) = line.split_once('=')?;
-        matches!(key.trim(), "driver" | "passdb_driver").then(|| value.trim().to_owned())
-    });
-    let drivers: Vec<_> = drivers.collect();
-    let has = |driver: &str| drivers.iter().any(|it| it == driver);
-    // Who has a domain is no user of the system.
-    let is_virtual = account.contains('@');
-    if (has("pam") || has("passwd") || has("shadow")) && !is_virtual {
-        let command = format!("usermod --lock -- {account}");
+    // Who has a domain is no user of the system, unless Dovecot takes the domain away.
+    let user = match shown.split_once('@') {
+        None => Some(&*shown),
+        Some((user, _)) => takes_domain_away(settings).then_some(user),
+    };
+    if let Some(user) = user.filter(|_| has(&["pam", "passwd", "shadow"])) {
+        let command = format!("usermod --lock -- {}", quoted(user));
         lines.extend(step(&command, "or give it a new password, with passwd"));
     }
-    if has("passwd-file") {
-        let file = settings.lines().map(str::trim).find_map(|line| {
-            let value = line.split_once('=').map(|(_, value)| value.trim())?;
-            value.split_whitespace().last().filter(|path| path.starts_with('/'))
-        });
-        let file = file.unwrap_or("the passwd-file");
-        lines.extend(step("doveadm pw", &format!("what it prints goes into {file} for {account}")));
+    for place in places.iter().filter(|place| place.driver == "passwd-file") {
+        let file = place.file.unwrap_or("the passwd-file");
+        let what = format!("what it prints goes into {file} for {}", quoted(&shown));
+        lines.extend(step("doveadm pw", &what));
     }
-    if has("sql") || has("ldap") || has("lua") {
+    if has(&["sql", "ldap", "lua"]) {
         lines.extend(said("give it a new password in your directory or database"));
     }
     if lines.is_empty() {
-        let what = format!("give {account} a new password where your mail server keeps them");
+        let what =
+            format!("give {} a new password where your mail server keeps them", quoted(&shown));
         lines.extend(said(&what));
     }
     lines
@@ -148,11 +140,31 @@ mod tests {
 
     #[test]
     fn the_lock_is_where_the_passwords_are() {
-        let file = "passdb {\n  args = scheme=CRYPT username_format=%u /etc/dovecot/users\n  driver = passwd-file\n}\n";
-        assert!(lock(file, "bob").iter().any(|line| line.contains("/etc/dovecot/users")));
-        assert!(lock("passdb {\n  driver = pam\n}\n", "bob")[0].contains("usermod --lock -- bob"));
-        assert!(lock("", "bob")[0].contains("new password"));
-        let domain = lock("passdb {\n  driver = pam\n}\n", "bob@example.org");
-        assert!(domain[0].contains("new password"), "{domain:?}");
+        let lock = |settings: &str, account: &str| lock(settings, &account.into()).join("\n");
+        // As `doveconf -n` prints them: settings of the whole before and after, others' drivers beside.
+        let file = "base_dir = /var/run/dovecot/\n\
+                    passdb {\n  args = scheme=CRYPT username_format=%u /etc/dovecot/users\n  driver = passwd-file\n}\n\
+                    passdb {\n  args = /etc/dovecot/masters\n  driver = passwd-file\n  master = yes\n}\n\
+                    ssl_client_ca_dir = /etc/ssl/certs\n\
+                    userdb {\n  driver = passwd\n}\n";
+        assert_eq!(
+            lock(file, "bob"),
+            "  # what it prints goes into /etc/dovecot/users for bob\n  doveadm pw"
+        );
+        let file = "passdb passwd-file {\n  passwd_file_path = /etc/dovecot/passwd\n  fields {\n    a = /b\n  }\n}\n";
+        assert!(lock(file, "bob").contains("goes into /etc/dovecot/passwd for bob"));
+
+        let system = "passdb {\n  driver = pam\n}\n";
+        assert!(lock(system, "bob").starts_with("  usermod --lock -- bob "));
+        assert!(lock("passdb pam {\n}\n", "bob").starts_with("  usermod --lock -- bob "));
+        assert!(lock(system, "bob@example.org").contains("new password"));
+        let user = format!("auth_username_format = %Ln\n{system}");
+        assert!(lock(&user, "bob@example.org").starts_with("  usermod --lock -- bob "));
+
+        assert!(
+            lock("passdb {\n  args = /etc/dovecot/sql.conf\n  driver = sql\n}\n", "bob")
+                .contains("database")
+        );
+        assert!(lock("", "bob").contains("new password"));
     }
 }

@@ -2,17 +2,12 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::time::Duration;
 
+use super::Desk;
 use crate::cli::say;
-use crate::config::Config;
 use crate::files;
-use crate::programs;
 use crate::untrusted::Untrusted;
 use crate::user_name::name_of;
-
-/// How long `doveadm user` may take.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Names of accounts, as far as they could be found out.
 pub(super) struct Existing {
@@ -22,13 +17,16 @@ pub(super) struct Existing {
 }
 
 impl Existing {
-    /// Reads the lists, or asks Dovecot if there are none.
-    pub(super) fn find(config: &Config) -> Self {
+    /// Reads the lists, or hears Dovecot if there are none.
+    pub(super) fn find(desk: &Desk<'_>) -> Self {
+        let config = desk.config;
         let mut found = Self { names: HashSet::new(), is_complete: false };
         let read = config.accounts.iter().filter(|path| found.read(path)).count();
         found.is_complete = read > 0 && read == config.accounts.len();
-        if config.accounts.is_empty() {
-            found.ask();
+        if let Some(users) = desk.dovecot.users() {
+            let names = users.lines().map(str::trim).filter(|name| !name.is_empty());
+            found.names.extend(names.map(|name| name_of(name.as_bytes())));
+            found.is_complete = true;
         }
         found
     }
@@ -65,15 +63,6 @@ impl Existing {
             }
         }
         true
-    }
-
-    fn ask(&mut self) {
-        let Ok(answer) = programs::ask(&["doveadm", "user", "*"], PATIENCE) else { return };
-        if answer.status == Some(0) && !answer.output.trim().is_empty() {
-            let names = answer.output.lines().map(str::trim).filter(|name| !name.is_empty());
-            self.names.extend(names.map(|name| name_of(name.as_bytes())));
-            self.is_complete = true;
-        }
     }
 }
 

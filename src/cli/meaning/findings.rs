@@ -1,6 +1,5 @@
 //! `findings`: accounts that may be stolen, why, and what to do.
 
-use std::cell::LazyCell;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -98,10 +97,9 @@ pub(super) fn run(desk: &mut Desk<'_>, args: &Findings) -> Result<Status, StoreE
         out.print_list(findings.map(|finding| Ok(document(desk, &finding?))))?;
         return Ok(out.end(if is_open { Status::Failed } else { Status::Done }));
     }
-    let settings = LazyCell::new(advice::ask as fn() -> String);
     let mut has_lines = false;
     for finding in findings {
-        let told = told(desk, &finding?, &settings);
+        let told = told(desk, &finding?);
         has_lines |= told.contains(", byte ");
         out.print(&told);
         out.print("\n");
@@ -138,7 +136,7 @@ fn closed(id: i64, was_user: bool, is_said: bool) -> String {
     lines(&text, WIDTH).join("\n") + "\n"
 }
 
-fn told(desk: &Desk<'_>, finding: &Finding, settings: &LazyCell<String>) -> String {
+fn told(desk: &Desk<'_>, finding: &Finding) -> String {
     let color = match finding.severity {
         Severity::High => Style::new().bold().fg_color(Some(AnsiColor::Red.into())),
         Severity::Medium => Style::new().bold().fg_color(Some(AnsiColor::Yellow.into())),
@@ -177,7 +175,11 @@ fn told(desk: &Desk<'_>, finding: &Finding, settings: &LazyCell<String>) -> Stri
         let is_sure = finding.severity == Severity::High;
         let _ =
             writeln!(out, "  {}", if is_sure { "what to do:" } else { "if it was not its user:" });
-        for line in advice::for_account(&finding.account, settings, &desk.config.paths.mail_logs) {
+        for line in advice::for_account(
+            &finding.account,
+            desk.dovecot.settings(),
+            &desk.config.paths.mail_logs,
+        ) {
             let _ = writeln!(out, "  {line}");
         }
     }

@@ -5,11 +5,13 @@ mod accounts;
 mod advice;
 mod allow;
 mod campaigns;
+mod dovecot;
 mod existing;
 mod findings;
 mod table;
 mod why;
 
+pub(super) use dovecot::Dovecot;
 pub(super) use findings::sentence_in_one;
 
 use std::io::{self, BufWriter, StdoutLock, Write};
@@ -32,6 +34,7 @@ const DAY: i64 = 86_400;
 struct Desk<'h> {
     host: &'h Host,
     config: &'h Config,
+    dovecot: Dovecot,
     store: Store,
     now: i64,
     /// Whether to tell only what is wrong.
@@ -58,7 +61,12 @@ impl Desk<'_> {
 }
 
 /// Does one of the commands that tell what was judged.
-pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -> Status {
+pub(super) fn run(
+    host: &Host,
+    args: &Args,
+    dovecot: Dovecot,
+    (config, odd): (&Config, &[Note]),
+) -> Status {
     for note in odd {
         say("warning", &note.to_string());
     }
@@ -77,7 +85,7 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
         Err(error) => return refuse(&error),
     }
     let now = (host.now)().as_second();
-    let mut desk = Desk { host, config, store, now, quiet: args.quiet > 0 };
+    let mut desk = Desk { host, config, dovecot, store, now, quiet: args.quiet > 0 };
     let done = match &args.command {
         Some(Command::Campaigns(it)) => campaigns::run(&desk, it),
         Some(Command::Findings(it)) => findings::run(&mut desk, it),
