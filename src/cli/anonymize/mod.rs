@@ -31,8 +31,9 @@ fn anonymize(host: &Host, args: &Args, options: &args::Anonymize) -> Result<(), 
     let mut anonymizer = Anonymizer::new(Redactor::new(placeholders(options)?));
     let read = std::sync::Arc::new(AtomicU64::new(0));
     let input = Input::open(options.input.as_deref(), host, read.clone())?;
-    let mut output = Output::create(options.output.as_deref(), &input)?;
     // What is half written must go.
+    host.dies_at_once.store(false, Ordering::Relaxed);
+    let mut output = Output::create(options.output.as_deref(), &input)?;
     host.dies_at_once.store(!output.is_file(), Ordering::Relaxed);
     let quiet = args.quiet > 0;
     let mut bar = Bar::new(!args.no_progress && !quiet && !output.is_terminal());
