@@ -221,8 +221,9 @@ mod tests {
         let many = "CREATE TABLE t AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
                     LIMIT 300000) SELECT i, hex(i) AS h FROM n; CREATE INDEX i ON t (h)";
         database.execute_batch(many).unwrap();
-        // An interrupt that comes before the search begins is none.
-        assert_eq!(damage(&database, Duration::from_millis(3)).unwrap(), None);
+        // An interrupt that comes before the search begins is none: on a busy machine that may be.
+        let is_ended = |_| damage(&database, Duration::from_millis(3)).unwrap().is_none();
+        assert!((0..50).any(is_ended));
         assert_eq!(damage(&database, LONG).unwrap(), Some(Vec::new()));
     }
 }

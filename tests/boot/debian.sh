@@ -8,8 +8,11 @@ root=$(realpath "$(dirname "$0")/../..")
 kept=${CARGO_TARGET_DIR:-$root/target}/bookworm
 
 if [ ! -d "$kept" ]; then
-  rm -rf "$kept.new"
-  debootstrap --variant=minbase --include=logrotate,systemd,systemd-sysv bookworm "$kept.new" >&2
+  for attempt in 1 2 3; do
+    rm -rf "$kept.new"
+    ! debootstrap --variant=minbase --include=logrotate,systemd,systemd-sysv bookworm "$kept.new" >&2 || break
+    [ $attempt -lt 3 ] || exit 1
+  done
   mv "$kept.new" "$kept"
 fi
 cp -a --reflink=auto "$kept" "$tree"
@@ -17,7 +20,7 @@ if [ $# -gt 0 ]; then
   cp -L /etc/resolv.conf "$tree/etc/"
   # With /proc, which Postfix's installation looks into for the protocols there are.
   DEBIAN_FRONTEND=noninteractive unshare --pid --fork --mount-proc="$tree/proc" chroot "$tree" sh -c \
-    'apt-get -q update && apt-get -q -y --no-install-recommends -o Dpkg::Options::=--force-unsafe-io install "$@"' sh "$@" >&2
+    'apt-get -q -o Acquire::Retries=5 update && apt-get -q -y -o Acquire::Retries=5 --no-install-recommends -o Dpkg::Options::=--force-unsafe-io install "$@"' sh "$@" >&2
 fi
 
 mkdir "$tree/trial"

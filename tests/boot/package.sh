@@ -11,7 +11,7 @@ tree=$folder/debian
 DEB_COMPRESSION=gzip "$here/../../packaging/deb/build" "$binary" "$folder" >/dev/null
 "$here/debian.sh" "$tree" "$here/guest.sh" 2>"$folder/debian.log" || { tail -n 20 "$folder/debian.log" >&2; exit 1; }
 cp "$folder"/maillogsentinel_*.deb "$tree/trial/package.deb"
-"$here/boot.sh" "$tree" "$folder/boot.log" 600
+"$here/boot.sh" "$tree" "$folder/boot.log" 1200
 if ! grep -q '^all is as it should be$' "$tree/trial/result"; then
   cat "$tree/trial/result" >&2
   exit 1

@@ -119,7 +119,7 @@ fn a_wish_to_stop_ends_it_and_keeps_what_was_heard() {
     let start = Instant::now();
     let answers = resolver(&[server.address], PATIENT).look_up(&many(3), in_seconds(120), &|| {
         polls.set(polls.get() + 1);
-        polls.get() > 5
+        polls.get() > 100
     });
     assert!(start.elapsed() < PATIENT / 2, "{:?}", start.elapsed());
     let failed = unsettled(ReverseDns::ServerFailed);

@@ -23,10 +23,9 @@ use crate::mmdb;
 use crate::server::{Server, response};
 
 fn limits() -> Limits {
-    let stalled = Duration::from_millis(300);
     Limits {
         connect: Duration::from_secs(5),
-        stalled,
+        stalled: Duration::from_secs(10),
         total: Duration::from_secs(20),
         size: 1 << 20,
     }
@@ -38,6 +37,11 @@ fn job(path: &Path, urls: &[String]) -> Job {
 
 fn update(path: &Path, urls: &[String]) -> Outcome {
     update_through(path, urls, Proxies::default())
+}
+
+fn update_within(limits: Limits, path: &Path, urls: &[String]) -> Outcome {
+    let updater = Updater::new(limits, Proxies::default());
+    updater.update(&job(path, urls), &mut |_, _| ControlFlow::Continue(()))
 }
 
 fn update_through(path: &Path, urls: &[String], proxies: Proxies) -> Outcome {
@@ -172,7 +176,8 @@ fn a_server_that_stalls_is_left() {
     for before in
         [&b""[..], b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n10.0.0.0"]
     {
-        let error = failure(update(&path, &[stalls(before).url("/")]));
+        let limits = Limits { stalled: Duration::from_millis(300), ..limits() };
+        let error = failure(update_within(limits, &path, &[stalls(before).url("/")]));
         assert!(error.text().contains("timeout"), "{}", error.text());
         assert_eq!(fs::read(&path).unwrap(), rows(3, "FR"));
     }
@@ -461,7 +466,7 @@ impl Tls {
             .unwrap_or_else(|error| panic!("cannot run openssl: {error}; install it"));
         assert!(made.status.success(), "{made:?}");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Command::new("openssl")
+        let mut child = Command::new("openssl")
             .args(["s_server", "-quiet", "-HTTP", "-key", "key", "-cert", "cert", "-accept"])
             .arg(format!("127.0.0.1:{port}"))
             .current_dir(folder.path(""))
@@ -471,6 +476,7 @@ impl Tls {
             .spawn()
             .unwrap();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert_eq!(child.try_wait().unwrap(), None, "openssl ended");
             thread::yield_now();
         }
         Self(child, port)
@@ -517,7 +523,7 @@ fn certificates_are_verified_and_https_stays_https() {
 fn told_by_variables() {
     let folder = Folder::new();
     let url = std::env::var("TEST_URL").unwrap();
-    let limits = Limits { stalled: Duration::from_secs(10), ..limits() };
+    let limits = limits();
     let job = job(&folder.path("country.csv"), &[url]);
     let outcome = Updater::new(limits, Proxies::default())
         .update(&job, &mut |_, _| ControlFlow::Continue(()));

@@ -48,7 +48,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 
 collect() {
   # A message of another facility through the same queue: once it is written, so is all that came before it.
   logger -t live-test "end of run"
-  for _ in $(seq 100); do
+  for _ in $(seq 600); do
     grep -q "end of run" /run/mail/log/other.log 2>/dev/null && break
     sleep 0.1
   done
@@ -57,7 +57,8 @@ collect() {
 trap collect EXIT
 
 rsyslogd -n -f /run/mail/postfix/rsyslog.conf -i /run/mail/rsyslog.pid &
-for _ in $(seq 100); do [ -S /dev/log ] && break; sleep 0.05; done
+for _ in $(seq 600); do [ -S /dev/log ] && break; sleep 0.1; done
+[ -S /dev/log ] || { echo "rsyslogd does not start" >&2; exit 1; }
 postfix -c /run/mail/postfix start 2>/run/mail/postfix.err || { cat /run/mail/postfix.err >&2; exit 1; }
 
 {

@@ -20,7 +20,7 @@ class Dovecot:
             file.write("!include dovecot.conf\n" + "".join(f"{setting}\n" for setting in settings))
         command = ["dovecot", "-F", "-c", "/run/mail/dovecot-now.conf"]
         self.process = subprocess.Popen(command, start_new_session=True)
-        deadline = time.time() + 10
+        deadline = time.time() + 60
         while not self.answers():
             if time.time() > deadline:
                 raise RuntimeError("Dovecot does not start")

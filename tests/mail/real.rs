@@ -78,7 +78,7 @@ fn postfix_lets_in_who_has_the_password() {
     let login = |password: &str| Some(Login { user: "sentinel".into(), password: password.into() });
     let server = authority.trusted(postfix.port, Security::StartTls);
     deliver(&Server { login: login("secret"), ..server.clone() }, &["bob@example.org"]).unwrap();
-    assert!(postfix.log().contains("sasl_username=sentinel"), "{}", postfix.log());
+    postfix.logs("sasl_username=sentinel");
     let error = deliver(&Server { login: login("wrong"), ..server }, &["bob@example.org"]);
     let error = error.unwrap_err();
     assert!(matches!(&error, SendError::Refused { reply, .. } if reply.code == 535), "{error}");

@@ -64,7 +64,7 @@ impl Dnsmasq {
     /// What it was asked so far, as `PTR] 7.2.0.192.in-addr.arpa from 127.0.0.1`.
     pub(crate) fn queries(&self) -> Vec<String> {
         // It writes its log just after it answered.
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::thread::sleep(std::time::Duration::from_millis(500));
         self.queries.lock().unwrap().clone()
     }
 }

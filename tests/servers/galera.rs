@@ -9,10 +9,10 @@ use crate::mariadb::MariaDb;
 
 const PROVIDER: &str = "/usr/lib/galera/libgalera_smm.so";
 
-/// A node that is silent for two seconds is suspected, and out when the others agree. A busy machine must not be
+/// A node that is silent for some seconds is suspected, and out when the others agree. A busy machine must not be
 /// mistaken for a dead one, so it cannot be much less. Those who join need not wait a second for each answer.
 const TIMEOUTS: &str = "evs.keepalive_period=PT0.5S; evs.inactive_check_period=PT0.2S; \
-    evs.suspect_timeout=PT2S; evs.inactive_timeout=PT4S; evs.install_timeout=PT4S; \
+    evs.suspect_timeout=PT6S; evs.inactive_timeout=PT12S; evs.install_timeout=PT12S; \
     evs.join_retrans_period=PT0.2S";
 
 /// A cluster, ended with the test.

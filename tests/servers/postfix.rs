@@ -188,6 +188,15 @@ impl Postfix {
         }
     }
 
+    /// Fails if `text` does not come into its log, which another process writes.
+    pub(crate) fn logs(&self, text: &str) {
+        let started = Instant::now();
+        while !self.log().contains(text) {
+            assert!(started.elapsed() < Duration::from_secs(60), "no `{text}`: {}", self.log());
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Its log.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("mail.log")).unwrap_or_default()

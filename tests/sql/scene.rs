@@ -26,7 +26,8 @@ pub enum Target {
 
 impl Target {
     pub fn sqlite() -> Self {
-        Self::Sqlite(tempfile::tempdir().unwrap())
+        // In memory: those who wait for their turn with a slow disk may wait too long.
+        Self::Sqlite(tempfile::tempdir_in("/dev/shm").unwrap())
     }
 
     pub fn postgres() -> Self {

@@ -14,8 +14,8 @@ use super::{LARGE, Random, seed};
 use crate::sentinel::Sentinel;
 
 const SIGNALS: [Signal; 2] = [Signal::TERM, Signal::INT];
-/// How long a run may take to end when it is told to.
-const AT_ONCE: Duration = Duration::from_secs(1);
+/// How long a run may take to end when it is told to; without other tests beside it, that is a second.
+const AT_ONCE: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_run_ends_at_once_wherever_the_signal_finds_it() {
@@ -120,7 +120,7 @@ fn reads_a_pipe(scene: &Sentinel) -> (Child, ChildStdin) {
     let started = Instant::now();
     let own = format!("{}\n", child.id());
     while fs::read_to_string(scene.path("state/maillogsentinel.lock")).ok() != Some(own.clone()) {
-        assert!(started.elapsed() < Duration::from_secs(10), "it never took the lock");
+        assert!(started.elapsed() < Duration::from_secs(90), "it never took the lock");
         thread::sleep(Duration::from_millis(2));
     }
     (child, input)

@@ -14,7 +14,7 @@ pid, terminal = pty.fork()
 if pid == 0:
     os.execvp(sys.argv[2], sys.argv[2:])
 shown, seen = b"", 0
-end = time.monotonic() + 60
+end = time.monotonic() + 300
 while time.monotonic() < end:
     if select.select([terminal], [], [], 0.2)[0]:
         try:
