@@ -196,6 +196,14 @@ fn name_in(file: &str, number: u32) -> String {
     name.unwrap_or(number)
 }
 
+/// Whether a number of a user or group is what a service sees of all but its own and root's (`PrivateUsers=` in
+/// systemd.exec(5)): who that is, it cannot tell.
+pub fn is_hidden(number: u32) -> bool {
+    const OVERFLOW: u32 = 65_534;
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    number == OVERFLOW && map.lines().count() > 1
+}
+
 /// What lets the file at `path` be written, if that, or its folder, is somebody else's: root's, who once
 /// ran this program, or that of the user whose runs are. A sentence with the command.
 pub fn ownership_cure(path: &Path) -> Option<String> {
@@ -210,6 +218,10 @@ pub fn ownership_cure(path: &Path) -> Option<String> {
     let owner = blamed.metadata().ok()?.uid();
     if own.is_root() || owner == own.as_raw() {
         return None;
+    }
+    if is_hidden(owner) {
+        let what = format!("{} belongs to somebody else", blamed.display());
+        return Some(format!("{what}: `sudo maillogsentinel doctor` says to whom"));
     }
     let whose = format!("{} belongs to user {}", blamed.display(), user_name(owner));
     if owner != 0 {

@@ -80,6 +80,11 @@ fn is_same(one: &Path, other: &Path) -> bool {
     matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }
 
+/// Whether services do not see what is at `path`, by `ProtectHome=` (systemd.exec(5)).
+pub fn is_in_a_home(path: &Path) -> bool {
+    ["/home", "/root", "/run/user"].iter().any(|home| path.starts_with(home))
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;

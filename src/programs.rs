@@ -42,21 +42,21 @@ pub fn command(words: &[&str]) -> io::Result<Command> {
 
 /// Runs `words` and waits at most `time`.
 pub fn ask(words: &[&str], time: Duration) -> io::Result<Answer> {
-    Asked::start(words)?.answer(time)
+    Started::new(words)?.answer(time)
 }
 
 /// Runs `command` and waits at most `time`; what is late is ended.
 pub fn run(command: Command, time: Duration) -> io::Result<Answer> {
-    Asked::run(command)?.answer(time)
+    Started::run(command)?.answer(time)
 }
 
-/// A program that was started, and whose answer is wanted later, or not at all.
+/// A program that was started and ends soon; its answer is wanted later, or not at all.
 #[derive(Debug)]
-pub struct Asked(Child);
+pub struct Started(Child);
 
-impl Asked {
+impl Started {
     /// Starts `words`.
-    pub fn start(words: &[&str]) -> io::Result<Self> {
+    pub fn new(words: &[&str]) -> io::Result<Self> {
         let mut command = command(words)?;
         command.stderr(Stdio::null());
         Self::run(command)
@@ -66,10 +66,9 @@ impl Asked {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map(Self)
     }
 
-    /// Waits at most `time` from now on; what is late is ended.
+    /// Waits at most `time` from now on; what is late is ended, unless it is another user's: nobody waits for it then.
     pub fn answer(mut self, time: Duration) -> io::Result<Answer> {
         let heard = hear(&mut self.0, Instant::now() + time);
-        // One that is another user's goes on, and nobody waits for it.
         if heard.is_err() && self.0.kill().is_ok() {
             let _ = self.0.wait();
         }

@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(20);
 
 const NAME_IT: &str = "set `command` in section [alert] to a program that is there, with its path";
-const BY_HAND: &str = "run it by hand, as the user of the runs, and see what it says; \
-                       `maillogsentinel doctor --send-test` gives it a test alert";
+const BY_HAND: &str = "run it by hand, as the user of the runs, and see what it says; `maillogsentinel doctor \
+                       --send-test` gives it a test alert; in a service it may do less (docs/alerts.md)";
 
 /// Gives `alert` to the command of `words`, a program and its arguments.
 pub fn run(words: &[String], alert: &Alert) -> Result<(), Trouble> {
@@ -44,8 +44,8 @@ pub fn run(words: &[String], alert: &Alert) -> Result<(), Trouble> {
         Some(status) => Err(trouble(&path, &format!("it ended with {status}"), BY_HAND)),
         None => {
             let why = format!("it did not end within {} seconds", PATIENCE.as_secs());
-            let cure = "let it hand the alert on and end; what goes on by itself must be another program's \
-                        child";
+            let cure = "let it hand the alert on and end; `sendmail` and `mail` of Postfix cannot, for they need \
+                        rights that it does not have (docs/alerts.md)";
             Err(trouble(&path, &why, cure))
         }
     }

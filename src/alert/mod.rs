@@ -85,7 +85,7 @@ impl Alert {
             text.push_str(line);
         }
         text.push_str(match self.severity {
-            Severity::High => "\nOn the server, `maillogsentinel findings` tells what to do.",
+            Severity::High => "\nOn the server, `sudo maillogsentinel findings` tells what to do.",
             Severity::Test => "\nNo account is stolen, and nothing is to be done.",
         });
         text
@@ -110,6 +110,10 @@ pub fn post(url: &str, shape: Shape, alert: &Alert) -> Result<(), Trouble> {
     let request = shape.request(url, alert)?;
     let is_https = request.url.get(..8).is_some_and(|it| it.eq_ignore_ascii_case("https://"));
     let roots = if is_https { rustls_native_certs::load_native_certs().certs } else { Vec::new() };
+    if is_https && roots.is_empty() {
+        let what = "there are no certificates of authorities in this system's store".to_owned();
+        return Err(Trouble { what, cure: "apt install ca-certificates".to_owned() });
+    }
     let roots = roots.iter().map(|it| Certificate::from_der(it).to_owned());
     let config = Agent::config_builder()
         .http_status_as_error(false)

@@ -19,7 +19,25 @@ const COMMAND: &str = "command";
 
 /// Sends what is due; false if something could not be sent, which the next run tries again.
 pub(super) fn send_due(host: &Host, config: &Config) -> bool {
-    match send(host, config) {
+    told(send(host, config))
+}
+
+/// The same, and messages of alerts that no server has taken yet: for who does not mail what waits anyway.
+pub(super) fn send_all(host: &Host, config: &Config) -> bool {
+    let sent = send(host, config);
+    // What was mailed in vain just now is not tried again at once.
+    let late = sent.is_ok().then(|| report::send_alerts_late(host, config).map(|()| true));
+    let late = late.is_none_or(told);
+    told(sent) && late
+}
+
+/// Whether alerts leave by any way.
+pub(super) fn has_ways(host: &Host, config: &Config) -> bool {
+    !ways(host, config).is_empty()
+}
+
+fn told(done: anyhow::Result<bool>) -> bool {
+    match done {
         Ok(all_went_well) => all_went_well,
         Err(error) => {
             let hint = error.downcast_ref::<StoreError>().and_then(StoreError::hint);
@@ -31,7 +49,7 @@ pub(super) fn send_due(host: &Host, config: &Config) -> bool {
 }
 
 fn send(host: &Host, config: &Config) -> anyhow::Result<bool> {
-    let ways = ways(config);
+    let ways = ways(host, config);
     if ways.is_empty() {
         return Ok(true);
     }
@@ -101,11 +119,11 @@ fn leave(way: &str, (host, config): (&Host, &Config), alert: &Alert) -> Result<(
     alert::post(&url, set.shape, alert)
 }
 
-fn ways(config: &Config) -> Vec<&'static str> {
+fn ways(host: &Host, config: &Config) -> Vec<&'static str> {
     let alert = &config.alert;
     let wanted = [
         (MAIL, alert.mail && !config.report.email.is_empty()),
-        (WEBHOOK, alert.has_webhook()),
+        (WEBHOOK, alert.has_webhook(host.credentials.as_deref())),
         (COMMAND, !alert.command.is_empty()),
     ];
     wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(way, _)| way).collect()

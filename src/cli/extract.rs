@@ -8,7 +8,7 @@ use log::LevelFilter;
 
 use super::args::Args;
 use super::progress::Bar;
-use super::{alert, report, service_user};
+use super::{alert, report, retention, service_user};
 use crate::account;
 use crate::config::{Config, Note};
 use crate::exit::Status;
@@ -29,8 +29,9 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
     let status = match done {
         Ok(summary) => {
             let status = finish(&summary, args, started.elapsed());
+            let kept = summary.interrupted || retention::enforce_daily(host, config);
             let alerted = summary.interrupted || alert::send_due(host, config);
-            let status = if alerted { status } else { Status::Failed };
+            let status = if kept && alerted { status } else { Status::Failed };
             if mail(&summary, host, config) { status } else { Status::Failed }
         }
         Err(error) => refuse(&error),

@@ -13,6 +13,7 @@ mod manual;
 mod meaning;
 mod progress;
 mod report;
+mod retention;
 mod service_user;
 mod setup;
 mod sql;

@@ -9,8 +9,8 @@
 //! The environment stays root's. It does no harm: nothing here reads HOME and its like, other programs are
 //! started without it, and a folder for temporary files that is closed to the user is not used.
 //!
-//! Dovecot is asked before, where a command tells what it says: it tells others than root less. Its answer is read
-//! afterwards.
+//! Before, and as root, `doveconf -n` and `doveadm user '*'` are started where a command needs their answers: others are
+//! told less, or nothing. No word of theirs comes from a log, and the answers are read afterwards.
 //!
 //! `--reset` and `--purge` stay root: they archive to the home of whoever asks. So do commands that
 //! read only what the user names and write only where he says: `explain`, `anonymize`, look-ups.
@@ -88,7 +88,7 @@ pub(super) fn told(config: &Config) -> String {
 }
 
 fn become_user(account: &Account) -> io::Result<()> {
-    // Without /proc nobody can tell; this is called before anything is started.
+    // Without /proc nobody can tell; this is called before any thread is started.
     if std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() > 1) {
         return Err(io::Error::other("other threads would stay root"));
     }

@@ -16,7 +16,6 @@ pub struct Alert {
     /// Whether those who get the report get them by mail.
     pub mail: bool,
     webhook: Secret,
-    has_webhook: bool,
     /// What the webhook takes.
     pub shape: Shape,
     /// A program and its arguments; none means no command.
@@ -29,13 +28,12 @@ impl Alert {
         &self.webhook
     }
 
-    /// Whether a webhook is configured.
-    pub fn has_webhook(&self) -> bool {
-        self.has_webhook
+    /// Whether a webhook is configured; `credentials` is the folder of systemd's.
+    pub fn has_webhook(&self, credentials: Option<&Path>) -> bool {
+        self.webhook.is_set(credentials)
     }
 
-    /// The URL to post to; `credentials` is the folder of systemd's. What is wrong with it is told without
-    /// it, for it is a secret.
+    /// The URL to post to. What is wrong with it is told without it, for it is a secret.
     pub fn webhook(&self, credentials: Option<&Path>) -> Result<String, Trouble> {
         let url = self.webhook.read(credentials).map_err(of_a_url)?;
         if let Some(url) = url.filter(|url| is_url(url)) {
@@ -60,12 +58,9 @@ fn of_a_url(note: Note) -> Trouble {
 
 impl Reader {
     pub(super) fn alert(&self) -> Alert {
-        let is_set = |name| !self.text("alert", name).is_empty();
-        let in_file = self.path("alert", "webhook_file").is_some();
         Alert {
             mail: self.flag("alert", "mail"),
             webhook: self.secret("alert", ("webhook", "webhook_file")),
-            has_webhook: is_set("webhook") || in_file,
             shape: Shape::of(&self.text("alert", "webhook_shape")),
             command: self.text("alert", "command").split_whitespace().map(str::to_owned).collect(),
         }
@@ -122,7 +117,7 @@ mod tests {
         let path = folder.path().join("url");
         let setting = format!("webhook_file={}", path.display());
         let alert = reader(&[&setting]).alert();
-        assert!(alert.has_webhook());
+        assert!(alert.has_webhook(None));
         let trouble = alert.webhook(None).unwrap_err();
         let absent =
             format!("{}: cannot read the webhook's URL of `webhook_file`: ", path.display());

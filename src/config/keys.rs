@@ -88,16 +88,16 @@ pub const KEYS: &[Key] = keys! {
     "alert" {
         "mail": Kind::Bool, "true", "Whether those who get the report are mailed at once when an account is probably stolen.";
         "webhook": Kind::Secret("a URL that starts with https:// or http://, or nothing"), "", "A URL that gets it by HTTP, without this mail server; better in webhook_file.";
-        "webhook_file": Kind::OptionalPath, "", "A file that holds the URL; without one, systemd's credential `webhook` is used if `webhook` is set.";
+        "webhook_file": Kind::OptionalPath, "", "A file that holds the URL; without one, systemd's credential `webhook` is used if there is one.";
         "webhook_shape": Kind::OneOf(&["json", "slack", "ntfy", "gotify", "matrix"]), "json", "What the webhook takes.";
         "command": Kind::Text, "", "A program, with its arguments, that gets it as JSON on its standard input.";
     }
     "retention" {
-        "keep_events": Kind::Number { least: 0, most: 36_500 }, "0", "For how many days failures and logins are kept in the store; 0 means for good. A finding stays until as many days after it was closed; a low one that nobody closed goes too. The CSV is yours.";
+        "keep_events": Kind::Number { least: 0, most: 36_500 }, "0", "For how many days failures and logins are kept in the store; 0 means for good. Each report sees to it, else the first run of a day, also `--follow`. A finding stays until as many days after it was closed; a low one that nobody closed goes too. The CSV is yours.";
         "pseudonymise_after": Kind::Number { least: 0, most: 36_500 }, "0", "After how many days addresses become their networks in the store, and names a keyed hash; 0 means never. A finding that is not low keeps the account's name until as many days after it was closed.";
     }
     "accounts" {
-        "lists": Kind::OptionalPaths, "", "Files that list the accounts there are, comma separated: passwd-files, Postfix maps or plain lists; the name stands first on each line. Empty means `doveadm user` is asked, which answers root only.";
+        "lists": Kind::OptionalPaths, "", "Files that list the accounts there are, comma separated: passwd-files, Postfix maps or plain lists; the name stands first on each line. Empty means that `doveadm user` is asked, which by default answers root only.";
     }
     "judge" {
         "campaign_sources": Kind::Number { least: 2, most: 1_000_000 }, "5", "From so many sources on, attacks that belong together are shown as a campaign, or";

@@ -47,6 +47,12 @@ impl Secret {
         }
     }
 
+    /// Whether there is one, as far as can be told without reading it.
+    pub fn is_set(&self, credentials: Option<&Path>) -> bool {
+        let has_credential = || credentials.is_some_and(|folder| folder.join(self.key).exists());
+        self.file.is_some() || !self.text.is_empty() || has_credential()
+    }
+
     /// What is odd about the password's file.
     pub fn warning(&self) -> Option<Note> {
         let path = self.file.as_deref().filter(|path| super::is_readable_by_others(path))?;

@@ -32,7 +32,8 @@ fn cure(path: &Path, kind: ErrorKind) -> String {
             let closed = path.parent().filter(|_| path.metadata().is_err());
             let (right, blamed) = closed.map_or(("r", path), |folder| ("x", folder));
             format!(
-                "`sudo setfacl -m u:{user}:{right} {}`, or name a copy in `lists` that holds the names only",
+                "name a copy that holds the names only in `lists`, or `sudo setfacl -m u:{user}:{right} {}` (package \
+                 acl)",
                 quoted(blamed)
             )
         }

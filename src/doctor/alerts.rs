@@ -3,6 +3,7 @@
 
 use rusqlite::params;
 
+use super::secrets::hidden;
 use super::{Scene, Told};
 use crate::alert::{self, Alert, Trouble};
 use crate::store::{self, look};
@@ -41,7 +42,7 @@ fn ways(scene: &Scene) -> Vec<&'static str> {
     let config = &scene.config;
     let wanted = [
         (MAIL, config.alert.mail && !config.report.email.is_empty()),
-        (WEBHOOK, config.alert.has_webhook()),
+        (WEBHOOK, config.alert.has_webhook(scene.host.credentials.as_deref())),
         (COMMAND, !config.alert.command.is_empty()),
     ];
     wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(way, _)| way).collect()
@@ -70,8 +71,12 @@ fn command(scene: &Scene, told: &Told) {
     let words = &scene.config.alert.command;
     match alert::program(words) {
         Err(trouble) => told.error(&trouble.what, &trouble.cure),
-        Ok(_) if scene.send_test => tell_sent(COMMAND, alert::run(words, &test(scene)), told),
-        Ok(_) => {}
+        Ok(path) => {
+            if scene.send_test {
+                tell_sent(COMMAND, alert::run(words, &test(scene)), told);
+            }
+            hidden(&path, told);
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 use super::{Level, Scene, Told, shown};
 use crate::account::quoted;
 use crate::config::Secret;
+use crate::files::is_in_a_home;
+use crate::programs;
 use crate::store;
 
 const OTHERS_READ: u32 = 0o004;
@@ -21,6 +23,7 @@ pub(super) fn check(scene: &Scene, told: &Told) {
         [&config.report.smtp.password, &config.database.password, config.alert.webhook_secret()]
     {
         wrong += password(secret, told);
+        secret.file().inspect(|file| hidden(file, told));
     }
     let paths = &config.paths;
     for folder in [&paths.working_dir, &paths.state_dir, &config.database.export_dir] {
@@ -42,6 +45,16 @@ pub(super) fn check(scene: &Scene, told: &Told) {
     }
     if wrong == 0 {
         told.ok("secrets and records are closed to others");
+    }
+}
+
+/// Tells if services will not find a file that is found here.
+pub(super) fn hidden(path: &Path, told: &Told) {
+    if programs::has_systemd() && is_in_a_home(path) {
+        told.warning(
+            &format!("services see nothing in homes, and so not {}", shown(path)),
+            "put it elsewhere, such as /etc or /usr/local/bin, and name that in the configuration",
+        );
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Place, Refusal};
 use crate::account;
 use crate::config::{Config, MailLog};
+use crate::files::is_in_a_home;
 
 macro_rules! units {
     ($($name:literal),*) => { [$(($name, include_str!(concat!("../../packaging/systemd/", $name)))),*] };
@@ -55,8 +56,6 @@ const MADE_BY: &str =
     "# Written by maillogsentinel --setup from the configuration; `systemctl edit` overrides it.\n";
 /// What services may write to in any case.
 const OWN: [&str; 2] = ["/var/lib/maillogsentinel", "/var/log/maillogsentinel"];
-/// What `ProtectHome=` hides.
-const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
 const GROUPS: [&str; 2] = ["adm", "systemd-journal"];
 
 /// Whether a package has brought the units.
@@ -109,16 +108,16 @@ fn service(config: &Config, account: &str, groups: &[String]) -> Result<String, 
         line("SupplementaryGroups", "");
         line("SupplementaryGroups", &groups.join(" "));
     }
-    let is_home = |path: &Path| HOMES.iter().any(|home| path.starts_with(home));
     let written = written(config);
     let read = config.paths.mail_logs.iter().filter_map(|log| log.file()?.parent());
-    let read: Vec<_> = read.filter(|folder| is_home(folder)).map(Path::to_owned).collect();
-    if written.iter().chain(&read).any(|path| is_home(path)) {
+    let read: Vec<_> = read.filter(|folder| is_in_a_home(folder)).map(Path::to_owned).collect();
+    if written.iter().chain(&read).any(|path| is_in_a_home(path)) {
         line("ProtectHome", "tmpfs");
     }
     for (key, folders) in [("ReadWritePaths", &written), ("BindReadOnlyPaths", &read)] {
         for folder in folders {
-            let key = if key == "ReadWritePaths" && is_home(folder) { "BindPaths" } else { key };
+            let key =
+                if key == "ReadWritePaths" && is_in_a_home(folder) { "BindPaths" } else { key };
             line(key, &word(folder)?);
         }
     }

@@ -358,6 +358,9 @@ fn damaged(path: &Path, source: io::Error) -> SourceError {
 /// Who may read `path`, in words that can be typed.
 pub fn permission_hint(path: &Path) -> String {
     let user = account::own_name();
+    if path.metadata().is_ok_and(|meta| account::is_hidden(meta.gid())) {
+        return "`sudo maillogsentinel doctor` says what mends it".to_owned();
+    }
     let closed = path.ancestors().skip(1).find(|folder| folder.read_dir().is_err());
     if let Some(folder) = closed.filter(|_| path.metadata().is_err()) {
         let folder = folder.display();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::types::ToSqlOutput;
-use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
 
 use super::StoreError;
 use super::days::{count_days, count_failures};
@@ -52,7 +52,7 @@ impl<'s> Batch<'s> {
     ) -> Result<Self, StoreError> {
         let error =
             |source| StoreError::Database { action: "write", path: path.to_owned(), source };
-        let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        let begin = connection.transaction();
         let transaction = begin.map_err(error)?;
         transaction
             .execute_batch("DROP TABLE IF EXISTS temp.recorded; DROP TABLE IF EXISTS temp.other")

@@ -27,6 +27,19 @@ const OLD_FINDINGS: &str = "SELECT id FROM finding WHERE time < ?1 \
 const MARK: &str = "pseudonym-";
 
 impl Store {
+    /// Whether `what`, a day with its limits, was noted last.
+    pub fn has_forgotten(&self, what: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM forgotten WHERE what = ?)";
+        let done = self.connection.query_row(sql, [what], |row| row.get(0));
+        done.map_err(|e| self.error("read", e))
+    }
+
+    /// Notes that all is gone that was to be by `what`.
+    pub fn note_forgotten(&mut self, what: &str) -> Result<(), StoreError> {
+        let noted = self.connection.execute("REPLACE INTO forgotten VALUES (1, ?)", [what]);
+        noted.map(drop).map_err(|e| self.error("write", e))
+    }
+
     /// Deletes what is older than `days`; gives how many failures went.
     pub fn forget(
         &mut self,

@@ -42,6 +42,8 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Version> 
     connection.pragma_update(None, "foreign_keys", "off")?;
     parse_once(connection)?;
     connection.busy_timeout(std::time::Duration::from_millis(900))?;
+    // One that begins by reading is refused without a wait if another process has written when it wants to.
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let done = usize::try_from(version).unwrap_or(usize::MAX);
     let Some(missing) = MIGRATIONS.get(done..) else { return Ok(Version::Later(version)) };
@@ -66,7 +68,7 @@ fn migrate(connection: &mut Connection, missing: &[&str]) -> rusqlite::Result<()
     if missing.is_empty() {
         return Ok(());
     }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = connection.transaction()?;
     for step in missing {
         transaction.execute_batch(step)?;
     }

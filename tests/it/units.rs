@@ -35,6 +35,19 @@ fn each_service_is_unprivileged_and_its_exposure_is_at_most_one_and_a_half() {
 }
 
 #[test]
+fn each_service_that_sends_has_the_secrets_for_it() {
+    for unit in ["maillogsentinel", "maillogsentinel-follow", "maillogsentinel-report"] {
+        let unit =
+            units(".service").into_iter().find(|it| it.file_stem().unwrap() == unit).unwrap();
+        let secrets = values(&unit, "LoadCredential");
+        for secret in ["smtp_password", "webhook"] {
+            let expected = format!("{secret}:maillogsentinel.{secret}");
+            assert!(secrets.contains(&expected), "{}: {secrets:?}", unit.display());
+        }
+    }
+}
+
+#[test]
 fn each_service_runs_what_the_command_line_knows() {
     let sentinel = Sentinel::default();
     for unit in units(".service") {

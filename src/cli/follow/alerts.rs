@@ -3,38 +3,52 @@
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::cli::alert::send_due;
+use crate::cli::alert::{has_ways, send_all};
 use crate::config::Config;
 use crate::host::Host;
 
 /// So often at most.
 const PAUSE: Duration = Duration::from_secs(2);
-/// What could not be sent is tried again after so long.
+/// What could not be sent is tried again after so long, with what is new; without news less and less often,
 const AGAIN: Duration = Duration::from_secs(60);
+/// but so often at least.
+const SELDOM: Duration = Duration::from_secs(900);
 
 #[derive(Default)]
 pub(super) struct Alerts {
     wanted: bool,
-    failed: bool,
+    /// How often in a row something could not be sent.
+    failures: u32,
     began: Option<Instant>,
     thread: Option<JoinHandle<bool>>,
 }
 
 impl Alerts {
-    /// Starts the thread if there is `news` that may be a finding, or something to try again.
+    /// Starts the thread if there is `news` that may be a finding, or something to try again: at first, what a
+    /// process before this one left.
     pub(super) fn go_on(&mut self, news: bool, host: &Host, config: &Config) {
-        self.wanted |= news;
+        self.wanted |= news || self.began.is_none();
         if let Some(thread) = self.thread.take_if(|thread| thread.is_finished()) {
-            self.failed = !thread.join().unwrap_or(false);
+            let all_went_well = thread.join().unwrap_or(false);
+            self.failures = if all_went_well { 0 } else { self.failures + 1 };
         }
-        let pause = if self.wanted { PAUSE } else { AGAIN };
+        let pause = match (self.wanted, self.failures) {
+            (true, 0) => PAUSE,
+            // Busy servers have news each second.
+            (true, _) => AGAIN,
+            (false, failures) => (AGAIN * failures).min(SELDOM),
+        };
         let rested = self.began.is_none_or(|began| began.elapsed() >= pause);
-        if !(self.wanted || self.failed) || !rested || self.thread.is_some() {
+        if !(self.wanted || self.failures > 0)
+            || !rested
+            || self.thread.is_some()
+            || !has_ways(host, config)
+        {
             return;
         }
         let (host, config) = (host.clone(), config.clone());
         (self.wanted, self.began) = (false, Some(Instant::now()));
-        let send = move || send_due(&host, &config);
+        let send = move || send_all(&host, &config);
         self.thread = std::thread::Builder::new().name("alerts".to_owned()).spawn(send).ok();
     }
 }

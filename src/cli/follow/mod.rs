@@ -7,6 +7,7 @@
 mod ecs;
 mod journals;
 mod alerts;
+mod daily;
 mod late;
 mod line;
 mod output;
@@ -33,6 +34,7 @@ use crate::source::watch::Watch;
 use crate::store::{FILE_NAME, Store, StoreError};
 
 use alerts::Alerts;
+use daily::Daily;
 use journals::Journals;
 use late::Late;
 use output::Output;
@@ -79,6 +81,7 @@ struct Follower<'a> {
     more: bool,
     late: Late,
     alerts: Alerts,
+    daily: Daily,
     /// After a pass that failed: how long the next one waits.
     trouble: Option<Duration>,
     recorded: u64,
@@ -134,6 +137,7 @@ impl<'a> Follower<'a> {
             more: false,
             late: Late::default(),
             alerts: Alerts::default(),
+            daily: Daily::default(),
             trouble: None,
             recorded: 0,
         })
@@ -238,6 +242,7 @@ impl<'a> Follower<'a> {
         self.late.go_on(summary.names_late > 0, self.host, &self.config);
         let news = summary.failures + summary.logins > 0;
         self.alerts.go_on(news, self.host, &self.config);
+        self.daily.go_on(self.host, &self.config);
         let at = match (summary.moved, self.blind) {
             (true, _) => rest,
             (_, true) => rest + BLIND,

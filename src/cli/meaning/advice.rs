@@ -1,10 +1,11 @@
 //! What locks an account on this machine, as commands to copy.
 
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::dovecot::{passdbs, takes_domain_away};
+use super::dovecot::passdbs;
 use super::table::WIDTH;
 use crate::config::MailLog;
 use crate::programs;
@@ -13,6 +14,8 @@ use crate::untrusted::{Untrusted, for_terminal};
 
 /// So wide a line may be: those who print it put two blanks before it.
 const ROOM: usize = WIDTH - 2;
+/// Where Dovecot finds the passwords of the system's users.
+const OF_THE_SYSTEM: [&str; 3] = ["pam", "passwd", "shadow"];
 
 /// Commands that lock `account` here, each with what it does; `settings` are what
 /// `doveconf -n` says.
@@ -65,9 +68,9 @@ fn step(command: &str, what: &str) -> Vec<String> {
     lines
 }
 
-/// Something to do for which there is no command.
+/// Something to do for which there is no command; whoever copies all of them to a shell copies it, too.
 fn said(what: &str) -> Vec<String> {
-    text::lines(what, ROOM - 2).iter().map(|line| format!("  {line}")).collect()
+    text::lines(what, ROOM - 4).iter().map(|line| format!("  # {line}")).collect()
 }
 
 /// What makes its password worthless, by where `doveconf -n` says that passwords are.
@@ -76,17 +79,20 @@ fn lock(settings: &str, account: &Untrusted) -> Vec<String> {
     let has = |drivers: &[&str]| places.iter().any(|place| drivers.contains(&place.driver));
     let shown = account.for_terminal();
     let mut lines = Vec::new();
-    // Who has a domain is no user of the system, unless Dovecot takes the domain away.
-    let user = match shown.split_once('@') {
-        None => Some(&*shown),
-        Some((user, _)) => takes_domain_away(settings).then_some(user),
-    };
-    if let Some(user) = user.filter(|_| has(&["pam", "passwd", "shadow"])) {
-        let command = format!("usermod --lock -- {}", quoted(user));
-        lines.extend(step(&command, "or give it a new password, with passwd"));
+    // Who has a domain is no user of the system; Dovecot tells Postfix whom it took somebody for.
+    if has(&OF_THE_SYSTEM) && !shown.contains('@') {
+        let is_all = places.iter().all(|place| OF_THE_SYSTEM.contains(&place.driver));
+        // A name that is in another place, too, may be one of the system's own by chance.
+        let what = if is_all {
+            "or give it a new password, with passwd"
+        } else {
+            "only if it is a user of this system who logs in here"
+        };
+        lines.extend(step(&format!("usermod --lock -- {}", quoted(&shown)), what));
     }
-    for place in places.iter().filter(|place| place.driver == "passwd-file") {
-        let file = place.file.unwrap_or("the passwd-file");
+    let files = places.iter().filter(|place| place.driver == "passwd-file");
+    let files: BTreeSet<_> = files.map(|it| it.file.unwrap_or("the passwd-file")).collect();
+    for file in files {
         let what = format!("what it prints goes into {file} for {}", quoted(&shown));
         lines.extend(step("doveadm pw", &what));
     }
@@ -158,8 +164,15 @@ mod tests {
         assert!(lock(system, "bob").starts_with("  usermod --lock -- bob "));
         assert!(lock("passdb pam {\n}\n", "bob").starts_with("  usermod --lock -- bob "));
         assert!(lock(system, "bob@example.org").contains("new password"));
-        let user = format!("auth_username_format = %Ln\n{system}");
-        assert!(lock(&user, "bob@example.org").starts_with("  usermod --lock -- bob "));
+        // Both places may have a `root`, and only one is meant.
+        let both = format!(
+            "{system}{}",
+            "passdb any {\n  driver = passwd-file\n  passwd_file_path = /a\n}\n".repeat(2)
+        );
+        assert!(lock(&both, "root").starts_with("  # only if it is a user of this system"));
+        assert_eq!(lock(&both, "root").matches("doveadm pw").count(), 1);
+        let refused = "protocol imap {\n  passdb {\n    args = /no\n    deny = yes\n    driver = passwd-file\n  }\n}\n";
+        assert!(!lock(refused, "bob").contains("/no"));
 
         assert!(
             lock("passdb {\n  args = /etc/dovecot/sql.conf\n  driver = sql\n}\n", "bob")

@@ -4,23 +4,24 @@ use std::cell::{Cell, OnceCell};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use rustix::process::geteuid;
+use rustix::process::{getegid, geteuid};
 
 use crate::cli::args::Command;
 use crate::config::Config;
-use crate::programs::Asked;
+use crate::programs::Started;
 
 /// How long each answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Whose owner may list the accounts, besides root; others get nothing but an error in Dovecot's log.
+/// Where `doveadm user` asks, unless `base_dir` is another. Who may write to it may list the accounts; but if
+/// everybody may, its owner and group only: others get nothing but an error in Dovecot's log.
 const SOCKET: &str = "/run/dovecot/auth-userdb";
 
 /// What Dovecot was asked, and answers while something else is done.
 #[derive(Default)]
 pub(in crate::cli) struct Dovecot {
-    settings: Cell<Option<Asked>>,
+    settings: Cell<Option<Started>>,
     heard: OnceCell<String>,
-    users: Cell<Option<Asked>>,
+    users: Cell<Option<Started>>,
 }
 
 impl Dovecot {
@@ -29,12 +30,12 @@ impl Dovecot {
         let asked = Self::default();
         match command {
             Command::Findings(it) if it.action.is_none() && !it.json => {
-                asked.settings.set(Asked::start(&["doveconf", "-n"]).ok());
+                asked.settings.set(Started::new(&["doveconf", "-n"]).ok());
             }
             Command::Account(_) | Command::Accounts(_)
                 if config.accounts.is_empty() && may_list() =>
             {
-                asked.users.set(Asked::start(&["doveadm", "user", "*"]).ok());
+                asked.users.set(Started::new(&["doveadm", "user", "*"]).ok());
             }
             _ => {}
         }
@@ -57,8 +58,11 @@ impl Dovecot {
 }
 
 fn may_list() -> bool {
-    let user = geteuid();
-    user.is_root() || std::fs::metadata(SOCKET).is_ok_and(|it| it.uid() == user.as_raw())
+    let (user, group) = (geteuid(), getegid());
+    user.is_root()
+        || std::fs::metadata(SOCKET).is_ok_and(|it| {
+            it.mode() & 0o777 != 0o666 || it.uid() == user.as_raw() || it.gid() == group.as_raw()
+        })
 }
 
 /// A place where Dovecot finds passwords.
@@ -66,8 +70,8 @@ fn may_list() -> bool {
 pub(super) struct Passdb<'a> {
     pub(super) driver: &'a str,
     pub(super) file: Option<&'a str>,
-    /// Whether its passwords let nobody in as the user: they are a master's, or it lists who is refused.
-    is_other: bool,
+    /// It holds the passwords of masters, or lists who is refused.
+    lets_nobody_in: bool,
 }
 
 /// The places that `doveconf -n` names: Dovecot 2.3 has the driver and its arguments in each, 2.4 the driver
@@ -97,21 +101,11 @@ pub(super) fn passdbs(settings: &str) -> Vec<Passdb<'_>> {
                     place.file = last.filter(|path| path.starts_with('/'));
                 }
                 "passwd_file_path" => place.file = Some(value),
-                "master" | "deny" => place.is_other |= value == "yes",
+                "master" | "deny" => place.lets_nobody_in |= value == "yes",
                 _ => {}
             }
         }
     }
-    places.retain(|place| !place.is_other);
+    places.retain(|place| !place.lets_nobody_in);
     places
-}
-
-/// Whether Dovecot asks for `bob` if `bob@example.org` logs in.
-pub(super) fn takes_domain_away(settings: &str) -> bool {
-    let formats = settings.lines().filter_map(|line| line.split_once('='));
-    let mut formats = formats.filter(|(key, _)| key.trim() == "auth_username_format");
-    formats.any(|(_, format)| {
-        let format = format.trim();
-        matches!(format, "%n" | "%Ln") || format.starts_with("%{user | username")
-    })
 }

@@ -175,11 +175,8 @@ fn told(desk: &Desk<'_>, finding: &Finding) -> String {
         let is_sure = finding.severity == Severity::High;
         let _ =
             writeln!(out, "  {}", if is_sure { "what to do:" } else { "if it was not its user:" });
-        for line in advice::for_account(
-            &finding.account,
-            desk.dovecot.settings(),
-            &desk.config.paths.mail_logs,
-        ) {
+        let (settings, logs) = (desk.dovecot.settings(), &desk.config.paths.mail_logs);
+        for line in advice::for_account(&finding.account, settings, logs) {
             let _ = writeln!(out, "  {line}");
         }
     }

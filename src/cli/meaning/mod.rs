@@ -71,9 +71,17 @@ pub(super) fn run(
         say("warning", &note.to_string());
     }
     let path = config.paths.state_dir.join(FILE_NAME);
-    if !path.exists() {
-        let what = format!("nothing was recorded yet: there is no {}", super::shown(&path));
-        return fail(&what, Some("run `maillogsentinel` first, with the same --config and --set"));
+    match path.try_exists() {
+        Ok(true) => {}
+        Ok(false) => {
+            let what = format!("nothing was recorded yet: there is no {}", super::shown(&path));
+            let hint = "run `maillogsentinel` first, with the same --config and --set";
+            return fail(&what, Some(hint));
+        }
+        Err(error) => {
+            let what = format!("cannot look at {}: {error}", super::shown(&path));
+            return fail(&what, Some("run it with sudo, or as the user of the runs"));
+        }
     }
     let store = match Store::open(&config.paths.state_dir) {
         Ok(store) => store,

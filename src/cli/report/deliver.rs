@@ -69,6 +69,13 @@ pub(in crate::cli) fn send_late(host: &Host, config: &Config) -> anyhow::Result<
     send_all(&mut Store::open(&config.paths.state_dir)?, host, config)
 }
 
+/// The same if an alert is among it.
+pub(in crate::cli) fn send_alerts_late(host: &Host, config: &Config) -> anyhow::Result<()> {
+    let waiting = Store::open(&config.paths.state_dir)?.outbox()?;
+    let has_alert = waiting.iter().any(|it| finding_of(&it.day).is_some());
+    if has_alert { send_late(host, config) } else { Ok(()) }
+}
+
 /// Sends what waits, the oldest first; fails unless every recipient has everything.
 fn send_all(store: &mut Store, host: &Host, config: &Config) -> anyhow::Result<()> {
     let waiting = store.outbox()?;

@@ -185,7 +185,7 @@ fn about_the_stolen(
     let new = unseen(findings, Severity::High);
     if !new.is_empty() {
         to_do.push(format!(
-            "lock {} now, then look at what was sent: `maillogsentinel findings` tells the evidence and \
+            "lock {} now, then look at what was sent: `sudo maillogsentinel findings` tells the evidence and \
              the commands.",
             listed(&new)
         ));
@@ -193,8 +193,8 @@ fn about_the_stolen(
     if let Some(first) = open.last() {
         let accounts = names(open.iter());
         to_do.push(format!(
-            "finding {} of {} {} open. Lock {} if you have not; `maillogsentinel findings` tells the \
-             commands, and `maillogsentinel findings ack {}` closes it.",
+            "finding {} of {} {} open. Lock {} if you have not; `sudo maillogsentinel findings` tells the \
+             commands, and `sudo maillogsentinel findings ack {}` closes it.",
             first.id,
             day(host, first.time),
             if known.is_over { "was still" } else { "is still" },
@@ -207,7 +207,7 @@ fn about_the_stolen(
         to_do.push(asking(&doubtful));
     }
     if to_do.is_empty() {
-        let seen = "nothing more, somebody has seen to it (`maillogsentinel findings ack`).";
+        let seen = "nothing more, somebody has seen to it (`sudo maillogsentinel findings ack`).";
         to_do.push(seen.to_owned());
     }
     in_turn(to_do)
@@ -221,7 +221,7 @@ fn in_turn(to_do: impl IntoIterator<Item = String>) -> Vec<String> {
 
 fn asking(accounts: &[String]) -> String {
     let names = listed(accounts);
-    format!("ask {names} whether that was they: `maillogsentinel findings` tells what is odd.")
+    format!("ask {names} whether that was they: `sudo maillogsentinel findings` tells what is odd.")
 }
 
 /// The accounts of findings that nobody acknowledged.
@@ -238,7 +238,7 @@ fn others_open(others: &[Finding]) -> Option<String> {
     };
     let count = counted(others.len() as u64, "more finding", "more findings");
     let verb = if others.len() == 1 { "is" } else { "are" };
-    Some(format!("And {count} {verb} open, {whose}: `maillogsentinel findings`."))
+    Some(format!("And {count} {verb} open, {whose}: `sudo maillogsentinel findings`."))
 }
 
 /// What to do on a quiet day: strong passwords where attackers knock.

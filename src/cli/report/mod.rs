@@ -6,14 +6,13 @@ mod deliver;
 mod interval;
 mod meaning;
 mod output;
-mod retention;
 
 use jiff::civil::Date;
 use std::sync::atomic::Ordering;
 
 use super::args::{Args, Source};
 use super::progress::Bar;
-use super::{alert, extract};
+use super::{alert, extract, retention};
 use crate::config::{Config, Note};
 use crate::exit::Status;
 use crate::host::Host;
@@ -82,7 +81,7 @@ fn from_the_log(host: &Host, args: &Args, config: &Config, (day, bar): (Date, &m
     }
 }
 
-pub(super) use deliver::send_late;
+pub(super) use deliver::{send_alerts_late, send_late};
 
 /// Mails what a plain run found, if that is wanted.
 pub(super) fn after_extraction(host: &Host, config: &Config) -> anyhow::Result<()> {

@@ -75,3 +75,6 @@ ALTER TABLE own ADD COLUMN because TEXT;
 
 -- Whether whoever acknowledged a finding said that it was its user (1) or a thief (0); NULL: nobody was asked.
 ALTER TABLE finding ADD COLUMN was_user INTEGER;
+
+-- The last day, and the limits, by which all was gone that is too old.
+CREATE TABLE forgotten (id INTEGER PRIMARY KEY, what TEXT NOT NULL);

@@ -229,6 +229,38 @@ fn who_follows_the_log_is_alerted_while_it_does() {
     eventually("the alert", &|| fs::read_to_string(&taken).is_ok_and(|text| text.ends_with('\n')));
 }
 
+#[test]
+fn who_follows_the_log_sends_what_no_server_took() {
+    let refusing = Smtp::new(&[("MAIL", "451 later")]);
+    let log = [failure(&ago(400 * DAY), "203.0.113.5", "forgotten"), guessed()].concat();
+    let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
+    // Nobody is told of what it finds yet.
+    sentinel.run().exits(0);
+    let sentinel = sentinel
+        .set("retention.keep_events=365")
+        .set("report.email=admin@example.org")
+        .set("report.smtp_security=none")
+        .set(format!("report.smtp_port={}", refusing.port));
+    let follower = Killed(sentinel.command(&["--follow", "-q"]).spawn().unwrap());
+    let eventually = |what: &str, is: &dyn Fn() -> bool| {
+        let begin = std::time::Instant::now();
+        while !is() {
+            assert!(begin.elapsed().as_secs() < 60, "{what}");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    };
+    eventually("it is tried", &|| !refusing.heard().commands.is_empty());
+    let old = "SELECT count(*) FROM failure WHERE user = 'forgotten'";
+    eventually("what is too old is forgotten", &|| sentinel.ask_store(old) == "0");
+    drop(follower);
+    let taking = Smtp::new(&[]);
+    let sentinel = sentinel.set(format!("report.smtp_port={}", taking.port));
+    let _follower = Killed(sentinel.command(&["--follow", "-q"]).spawn().unwrap());
+    eventually("the alert", &|| taking.heard().messages.len() == 1);
+    let message = String::from_utf8(taking.message()).unwrap();
+    assert!(message.contains("ACCOUNT alice PROBABLY STOLEN"), "{message}");
+}
+
 /// A process that ends with its test, however that ends.
 struct Killed(std::process::Child);
 

@@ -285,12 +285,10 @@ fn what_is_old_is_forgotten_or_names_nobody() {
     log.extend(failure(&ago(50 * DAY), "203.0.113.7", "hashed"));
     log.extend(success(&ago(40 * DAY), "203.0.113.9", "hashed@example.org"));
     log.extend(failure(&ago(60), "203.0.113.8", "fresh"));
-    let sentinel = Sentinel::default()
-        .file("mail.log", log)
-        .set("retention.keep_events=365")
-        .set("retention.pseudonymise_after=30");
+    let sentinel = Sentinel::default().file("mail.log", log);
     sentinel.run().exits(0);
-    assert_eq!(sentinel.ask_store("SELECT count(*) FROM failure"), "4", "a plain run keeps all");
+    assert_eq!(sentinel.ask_store("SELECT count(*) FROM failure"), "4", "nobody asked for it");
+    let sentinel = sentinel.set("retention.keep_events=365").set("retention.pseudonymise_after=30");
     let report = ["--report", "--date", "today", "-q", "--output", "-"];
     Ran::of(&mut sentinel.command(&report)).exits(0);
     assert_eq!(sentinel.ask_store("SELECT count(*) FROM failure"), "3");
@@ -318,6 +316,27 @@ fn what_is_old_is_forgotten_or_names_nobody() {
         (sentinel.rows(), sentinel.ask_store("SELECT count(*) FROM failure")),
         (rows, "3".to_owned())
     );
+}
+
+#[test]
+fn the_first_run_of_a_day_forgets_where_nobody_wants_reports() {
+    let days = [400, 300, 200, 1];
+    let log: Vec<_> =
+        days.iter().flat_map(|day| failure(&ago(day * DAY), "203.0.113.5", "bob")).collect();
+    let sentinel = Sentinel::default().file("mail.log", log);
+    let left_by = |days: &str| {
+        let set = format!("retention.keep_events={days}");
+        Ran::of(&mut sentinel.command(&["--set", &set])).exits(0);
+        sentinel.ask_store("SELECT count(*) FROM failure")
+    };
+    assert_eq!(left_by("365"), "3");
+    // As if a day had gone by, of which this is not the first run, and then the first of the next.
+    sentinel.ask_store("UPDATE failure SET time = time - 100 * 86400 RETURNING 1");
+    assert_eq!(left_by("365"), "3");
+    sentinel.ask_store("UPDATE forgotten SET what = 'yesterday' RETURNING 1");
+    assert_eq!(left_by("365"), "2");
+    // Who shortens it does not wait for the next day.
+    assert_eq!(left_by("250"), "1");
 }
 
 #[test]

@@ -171,7 +171,10 @@ fn a_stolen_account_is_red_in_the_page_and_commands_are_code() {
     let red = maillogsentinel::report::palette::DAY.alarm.to_string();
     assert!(heading.contains("class=\"verdict alarm\"") && heading.contains(&red), "{heading}");
     assert!(heading.contains("ACCOUNT alice PROBABLY STOLEN."), "{heading}");
-    assert!(page.contains(">maillogsentinel findings</code>") && !page.contains('`'), "{page}");
+    assert!(
+        page.contains(">sudo maillogsentinel findings</code>") && !page.contains('`'),
+        "{page}"
+    );
 }
 
 #[test]

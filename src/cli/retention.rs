@@ -1,0 +1,61 @@
+//! Forgets what is older than the configuration allows: with each report, else by the first run of a day.
+
+use jiff::tz::TimeZone;
+
+use crate::config::Config;
+use crate::host::Host;
+use crate::store::lock::Lock;
+use crate::store::{Store, StoreError};
+
+/// Whether anything is ever too old.
+pub(super) fn is_wanted(config: &Config) -> bool {
+    config.keep_events.is_some() || config.pseudonymise_after.is_some()
+}
+
+/// Does it; false, and an error in the operational log, if what is too old is still there.
+pub(super) fn enforce(host: &Host, config: &Config) -> bool {
+    told(&forget(host, config, false))
+}
+
+/// The same, unless it was done today.
+pub(super) fn enforce_daily(host: &Host, config: &Config) -> bool {
+    told(&forget(host, config, true))
+}
+
+fn told(done: &Result<(), StoreError>) -> bool {
+    if let Err(error) = done {
+        let hint = error.hint().map_or(String::new(), |hint| format!("\n  hint: {hint}"));
+        log::error!("What is older than [retention] allows is still there: {error}{hint}");
+    }
+    done.is_ok()
+}
+
+fn forget(host: &Host, config: &Config, unless_done: bool) -> Result<(), StoreError> {
+    if !is_wanted(config) {
+        return Ok(());
+    }
+    let now = (host.now)();
+    let (keep, pseudonymise) = (config.keep_events, config.pseudonymise_after);
+    // Other limits hold at once.
+    let what = format!("{} {keep:?} {pseudonymise:?}", now.to_zoned(TimeZone::UTC).date());
+    if unless_done && Store::open(&config.paths.state_dir)?.has_forgotten(&what)? {
+        return Ok(());
+    }
+    let _lock = Lock::wait(&config.paths.state_dir)?;
+    let mut store = Store::open(&config.paths.state_dir)?;
+    let now = now.as_second();
+    let stop = || host.stopping();
+    if let Some(days) = keep {
+        let gone = store.forget(now, days, &stop)?;
+        if gone > 0 {
+            log::info!("{gone} failed logins older than {days} days are forgotten");
+        }
+    }
+    if let Some(days) = pseudonymise {
+        let done = store.pseudonymise(now, days, &stop)?;
+        if done > 0 {
+            log::info!("{done} failed logins older than {days} days name nobody any more");
+        }
+    }
+    if stop() { Ok(()) } else { store.note_forgotten(&what) }
+}
