@@ -115,6 +115,9 @@ theft() {
   local name
   install -m 755 /dev/stdin /usr/local/bin/alarm <<< $'#!/bin/sh\ncat >> /var/lib/maillogsentinel/alarm'
   printf '[alert]\ncommand = /usr/local/bin/alarm\n' >> $conf
+  webhook
+  systemctl stop maillogsentinel.timer
+  check "it follows the log" systemctl start maillogsentinel-follow.service
   # Accounts of the system are known to PAM.
   printf 'passdb {\n  driver = pam\n}\n' >> /etc/dovecot/dovecot.conf
   check "Dovecot asks PAM, too" systemctl restart dovecot
@@ -130,6 +133,7 @@ theft() {
   check "and who sends a message" smtp 198.51.100.9 250 "AUTH PLAIN $(b64 '\0alice\0only-root-knows')" \
     'MAIL FROM:<alice@mx1.example.org>' 'RCPT TO:<victim@[192.0.2.1]>' DATA $'Subject: Hello\r\n\r\nHello\r\n.'
   check "a command is told at once" soon has '"account":"alice"' /var/lib/maillogsentinel/alarm
+  check "a webhook whose URL only root can read, too" soon has '"account":"alice"' /trial/posted
   check "of both" soon has '"account":"carol"' /var/lib/maillogsentinel/alarm
   check "so is the administrator, by mail" soon subject 'alice PROBABLY STOLEN'
   check "findings say so" equals "$(maillogsentinel findings >/trial/said; echo $?)" 1
@@ -137,8 +141,28 @@ theft() {
   check "somebody has seen to one" maillogsentinel findings ack 1
   check "and the other" maillogsentinel findings ack 2
   check "then there is nothing left to do" maillogsentinel findings
-  rm /usr/local/bin/alarm
+  check "it follows no more" systemctl stop maillogsentinel-follow.service webhook.socket
+  systemctl start maillogsentinel.timer
+  rm /usr/local/bin/alarm /etc/credstore/maillogsentinel.webhook
   sed -i '/^\[alert\]$/,$d' $conf
+}
+
+# A server that takes what is posted to it.
+webhook() {
+  mkdir -p /etc/credstore
+  install -m 600 /dev/stdin /etc/credstore/maillogsentinel.webhook <<< http://127.0.0.1:8080/secret
+  printf '[Socket]\nListenStream=127.0.0.1:8080\nAccept=yes\n' > /run/systemd/system/webhook.socket
+  printf '[Service]\nExecStart=/bin/bash /trial/take.sh\nStandardInput=socket\nEnvironment=LC_ALL=C\n' > /run/systemd/system/webhook@.service
+  cat > /trial/take.sh <<'TAKE'
+while IFS= read -r line && line=${line%$'\r'} && [ -n "$line" ]; do
+  case ${line,,} in content-length:*) length=${line#*: } ;; esac
+done
+IFS= read -r -N "$length" body
+printf '%s\n' "$body" >> /trial/posted
+printf 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
+TAKE
+  systemctl daemon-reload
+  check "a webhook listens" systemctl start webhook.socket
 }
 
 # The command that findings print and that begins with the words, without what they say of it.
@@ -149,8 +173,16 @@ heed() {
   command=$(advised "$@") && [ -n "$command" ] || return 1
   bash -c "$command"
 }
-# A new password for `doveadm pw`, which asks for it twice on a terminal.
-typed() { for _ in 1 2; do sleep 1; echo only-alice-knows; done; }
+# What `doveadm pw` makes of a new password, for which it asks twice on a terminal: what is typed before that is lost.
+hashed() {
+  local wait
+  for wait in 1 3 9; do
+    { for _ in 1 2; do sleep $wait; echo only-alice-knows; done; } |
+      timeout -k 1 $((wait * 3)) script --quiet --command "$(advised doveadm pw)" /dev/null | grep -o '{.*[^[:space:]]' && return
+  done
+}
+# Whether a message is in the queue, with a mark behind its ID.
+queued() { has "^$id$1" <(postqueue -p); }
 
 # Does what findings say, to the letter, and sees that the thief is out.
 lock() {
@@ -160,7 +192,8 @@ lock() {
   check "alice is in a file" equals "$(advised doveadm pw | sed 's/^ *//')" 'doveadm pw'
   file=$(sed -n 's/.*goes into \(.*\) for alice$/\1/p' /trial/said)
   check "which is named" test -w "$file"
-  hash=$(typed | script --quiet --command "$(advised doveadm pw)" /dev/null | grep -o '{.*[^[:space:]]')
+  hash=$(hashed)
+  check "a new password is made" test -n "$hash"
   cp -p "$file" /trial/passwd
   sed -i "s|^alice:[^:]*|alice:$hash|" "$file"
   check "the thief's password of alice is worthless" plain 198.51.100.9 535 alice only-root-knows
@@ -170,9 +203,10 @@ lock() {
   check "and those with Postfix" heed systemctl restart postfix
   check "what she sent is found" heed grep -i -F -e sasl_username=alice
   id=$(heed grep -i -F -e sasl_username=alice | sed -n 's/.*: \([0-9A-F]*\): client=.*/\1/p' | tail -n 1)
-  check "it is still in the queue" has "^$id " <(postqueue -p)
+  check "it has a queue ID" test -n "$id"
+  check "it is still in the queue" soon queued ' '
   check "it is held" bash -c "$(advised postsuper -h QUEUE_ID | sed "s/QUEUE_ID/$id/")"
-  check "and stays" has "^$id!" <(postqueue -p)
+  check "and stays" soon queued '!'
   check "what is known of her is told" heed maillogsentinel why -- alice
   maillogsentinel account carol >/trial/account
   check "Dovecot says that there is a carol" has '^carol: exists' /trial/account
@@ -181,7 +215,8 @@ lock() {
   maillogsentinel accounts --attacked --existing >/trial/account
   check "who of those attacked is here" has '^admin ' /trial/account
   check "and who is not" not has '^sales ' /trial/account
-  check "nothing of that is an error of Dovecot's" not has 'dovecot: .*Error' /var/log/mail.log
+  check "Dovecot is in the log" has ' dovecot: ' /var/log/mail.log
+  check "nothing of that is an error of its" not has 'dovecot: .*Error' /var/log/mail.log
   cp -p /trial/passwd "$file"
   # Dovecot looks at the file at most once in a second.
   sleep 1.5

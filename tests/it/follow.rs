@@ -141,7 +141,7 @@ fn scene() -> Sentinel {
 }
 
 #[test]
-fn what_is_logged_is_recorded_and_printed_within_a_second() {
+fn what_is_logged_is_recorded_and_printed_soon() {
     let sentinel = scene();
     let follower = Follower::of(&sentinel, &[]);
     follower.prints("u0");
@@ -158,7 +158,7 @@ fn what_is_logged_is_recorded_and_printed_within_a_second() {
         latencies.push(printed - written);
     }
     latencies.sort();
-    // Woken by the log, not by a clock; tests/follow/load.py --timed looks at 99 of 100 without tests beside it.
+    // How soon is a matter of the machine: tests/follow/load.py --timed.
     assert!(latencies[150] < 5 * SECOND, "{latencies:?}");
     assert_eq!(users(&sentinel), (0..=300).map(|number| format!("u{number}")).collect::<Vec<_>>());
     follower.end();
@@ -282,13 +282,15 @@ fn after_a_reset_all_is_recorded_anew() {
 #[test]
 fn it_ends_at_once_and_in_order_when_it_is_told_to() {
     let sentinel = scene();
-    for signal in [Signal::TERM, Signal::INT] {
+    for (number, signal) in [(1, Signal::TERM), (2, Signal::INT)] {
         let mut follower = Follower::of(&sentinel, &["--quiet"]);
-        thread::sleep(Duration::from_millis(300));
+        // It heeds signals before it reads.
+        sentinel.append("mail.log", line(number));
+        eventually("it is at work", || users(&sentinel).len() == number + 1);
         follower.signal(signal);
         assert_eq!(follower.ended(AT_ONCE).code(), Some(0), "{}", said(&sentinel));
     }
-    assert_eq!(users(&sentinel), ["u0"]);
+    assert_eq!(users(&sentinel), ["u0", "u1", "u2"]);
 }
 
 #[test]
@@ -475,7 +477,7 @@ fn systemd_is_told_that_it_is_ready_what_it_does_and_that_it_is_alive() {
         told(&socket, "STATUS=Following");
         let started = Instant::now();
         (0..4).for_each(|_| drop(told(&socket, "WATCHDOG=1")));
-        assert!(started.elapsed() < PATIENCE, "every 200 ms");
+        assert!(started.elapsed() < AT_ONCE, "every 200 ms");
         let before = users(&sentinel).len();
         sentinel.append("mail.log", line(before));
         told(&socket, "STATUS=Following; ");
@@ -511,6 +513,7 @@ fn trouble_is_said_once_and_its_end_too() {
         sentinel.append("mail.log", line(number));
         thread::sleep(Duration::from_millis(150));
     }
+    eventually("it is said", || said(&sentinel).contains("ERROR"));
     assert_eq!(said(&sentinel).matches("ERROR").count(), 1, "{}", said(&sentinel));
     fs::remove_dir(sentinel.path("work/maillogsentinel.csv")).unwrap();
     eventually("it works again", || said(&sentinel).contains("Works again"));

@@ -99,29 +99,42 @@ fn kill(scene: &Sentinel, call: &Call) -> bool {
 
 #[test]
 fn killed_at_random_instants() {
+    at_random_instants(&LARGE, 100);
+}
+
+/// So many are judged at once that a thread reads the store ahead.
+#[test]
+fn killed_at_random_instants_of_a_busy_hour() {
+    at_random_instants(&BUSY_HOUR, 60);
+}
+
+fn at_random_instants(story: &Story, least: usize) {
     let seed = seed();
-    let expected = LARGE.undisturbed();
-    let scene = LARGE.scene();
+    let expected = story.undisturbed();
+    let scene = story.scene();
     let started = Instant::now();
     Ran::of(&mut scene::command(&scene)).exits(0);
-    let whole = started.elapsed();
+    let mut whole = started.elapsed();
     let mut random = Random(seed);
     let (mut kills, mut attempts) = (0, 0);
-    let mut troubles = Troubles::of(&LARGE);
-    while kills < 120 {
-        let scene = LARGE.scene();
+    let mut troubles = Troubles::of(story);
+    while kills < least {
+        let scene = story.scene();
         let mut what = format!("seed {seed}; a run takes {whole:?}, killed after");
         // Up to three in a row before one may finish.
         for _ in 0..=random.below(3) {
             let delay = whole * u32::try_from(random.below(1000)).unwrap() / 1000;
             attempts += 1;
+            // How long it takes hangs on what runs beside it.
             if !killed_after(delay, scene::command(&scene)) {
+                whole = whole * 7 / 10;
                 break;
             }
+            whole = whole * 11 / 10;
             kills += 1;
             write!(what, " {delay:?}").unwrap();
         }
-        troubles.note(&what, LARGE.finish(&scene, &expected));
+        troubles.note(&what, story.finish(&scene, &expected));
         assert!(attempts < 1000, "only {kills} of {attempts} runs were killed before they ended");
     }
     troubles.end(30);
@@ -196,6 +209,9 @@ pub const LONG_CSV: Story = Story { name: "a long CSV", before: scene::long_csv,
 
 /// A log that takes long enough to be killed anywhere in it: 30,000 lines in ten files.
 pub const LARGE: Story = Story { name: "a large log", before: scene::large, after: None };
+
+/// A run that records and judges some 1,200 failures and hundreds of logins, after days of others.
+const BUSY_HOUR: Story = Story { name: "a busy hour", before: scene::busy_hour, after: None };
 
 /// A number that is another one in each run of the tests; messages tell it.
 fn seed() -> u64 {

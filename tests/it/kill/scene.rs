@@ -209,6 +209,14 @@ pub fn large(scene: Sentinel) -> Sentinel {
     scene
 }
 
+/// 1,700 lines, five of seven of which are failures, after days that were read before.
+pub fn busy_hour(scene: Sentinel) -> Sentinel {
+    let scene = read_once(scene);
+    scene.append("mail.log", lines(MARCH + 9000, 1500, Stamps::Rfc3339));
+    date(&scene, "mail.log", MARCH + 86_400);
+    scene
+}
+
 /// The log as it was some lines ago, and then different ones.
 fn log_restored(scene: Sentinel) -> Sentinel {
     let scene = rotation_set(scene);
