@@ -113,8 +113,7 @@ first_boot() {
 # Somebody guesses from an address that nobody came from, and is right in the end, twice.
 theft() {
   local name
-  install -m 755 /dev/stdin /usr/local/bin/alarm <<< $'#!/bin/sh\ncat >> /var/lib/maillogsentinel/alarm'
-  printf '[alert]\ncommand = /usr/local/bin/alarm\n' >> $conf
+  alarm
   webhook
   systemctl stop maillogsentinel.timer
   check "it follows the log" systemctl start maillogsentinel-follow.service
@@ -132,19 +131,37 @@ theft() {
   check "and the one of alice, who reads her mail" soon has '^in$' /trial/imap
   check "and who sends a message" smtp 198.51.100.9 250 "AUTH PLAIN $(b64 '\0alice\0only-root-knows')" \
     'MAIL FROM:<alice@mx1.example.org>' 'RCPT TO:<victim@[192.0.2.1]>' DATA $'Subject: Hello\r\n\r\nHello\r\n.'
-  check "a command is told at once" soon has '"account":"alice"' /var/lib/maillogsentinel/alarm
+  check "what root does at an alert is done at once" soon has '"account":"alice"' /trial/locked
   check "a webhook whose URL only root can read, too" soon has '"account":"alice"' /trial/posted
-  check "of both" soon has '"account":"carol"' /var/lib/maillogsentinel/alarm
+  check "of both" soon has '"account":"carol"' /trial/locked
   check "so is the administrator, by mail" soon subject 'alice PROBABLY STOLEN'
   check "findings say so" equals "$(maillogsentinel findings >/trial/said; echo $?)" 1
   lock
   check "somebody has seen to one" maillogsentinel findings ack 1
   check "and the other" maillogsentinel findings ack 2
   check "then there is nothing left to do" maillogsentinel findings
-  check "it follows no more" systemctl stop maillogsentinel-follow.service webhook.socket
+  check "it follows no more" systemctl stop maillogsentinel-follow.service webhook.socket maillogsentinel-lock.path
   systemctl start maillogsentinel.timer
-  rm /usr/local/bin/alarm /etc/credstore/maillogsentinel.webhook
+  rm /usr/local/*bin/maillogsentinel-* /etc/systemd/system/maillogsentinel-lock.* /etc/credstore/maillogsentinel.webhook
   sed -i '/^\[alert\]$/,$d' $conf
+}
+
+# Code number $1 of docs/alerts.md.
+documented() { awk -v n="$1" '/^```/ { inside = !inside; count += inside; next } inside && count == n' /trial/alerts.md; }
+
+# What docs/alerts.md says that locks an account at once.
+alarm() {
+  local units=/etc/systemd/system
+  documented 1 | install -m 755 /dev/stdin /usr/local/bin/maillogsentinel-note
+  documented 2 > $units/maillogsentinel-lock.path
+  documented 3 > $units/maillogsentinel-lock.service
+  install -m 755 /dev/stdin /usr/local/sbin/maillogsentinel-lock <<'LOCK'
+#!/bin/sh
+for file in /var/lib/maillogsentinel/alerts/*; do cat "$file" >> /trial/locked && rm "$file"; done
+LOCK
+  systemctl daemon-reload
+  check "what is to be done at an alert can be armed" systemctl start maillogsentinel-lock.path
+  printf '[alert]\ncommand = /usr/local/bin/maillogsentinel-note\n' >> $conf
 }
 
 # A server that takes what is posted to it.

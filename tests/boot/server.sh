@@ -13,6 +13,7 @@ tree=$folder/debian
 DEB_COMPRESSION=gzip "$root/packaging/deb/build" "$binary" "$folder" >/dev/null
 "$here/debian.sh" "$tree" "$here/server-guest.sh" dovecot-imapd iproute2 postfix rsyslog 2>"$folder/debian.log" ||
   { tail -n 20 "$folder/debian.log" >&2; exit 1; }
+cp "$root/docs/alerts.md" "$tree/trial/"
 cp "$folder"/maillogsentinel_*.deb "$tree/trial/package.deb"
 
 echo mx1 > "$tree/etc/hostname"
