@@ -99,7 +99,7 @@ fn kill(scene: &Sentinel, call: &Call) -> bool {
 
 #[test]
 fn killed_at_random_instants() {
-    at_random_instants(&LARGE, 100);
+    at_random_instants(&LARGE, 70);
 }
 
 /// So many are judged at once that a thread reads the store ahead.
@@ -152,7 +152,7 @@ fn killed_after(delay: Duration, mut command: Command) -> bool {
 
 #[test]
 fn killed_in_the_middle_of_a_write_to_the_store() {
-    torn_at_each(&STORIES[0], 0, 1009);
+    torn_at_each(&STORIES[0], 0, 1511);
 }
 
 /// The CSV is by far the largest file here, so that the limit stops nothing else.
