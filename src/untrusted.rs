@@ -125,6 +125,24 @@ fn escape(bytes: &[u8], hide: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// What a text with `\xhh` in it stands for; `None` if there is no such thing in it. A stranger may have typed just
+/// that, so it is not what is asked first.
+pub fn unescape(text: &[u8]) -> Option<Vec<u8>> {
+    let hex = |at: usize| {
+        let digits = text.get(at..)?.strip_prefix(b"\\x")?.get(..2)?;
+        let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
+        u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok().filter(|_| is_hex)
+    };
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        let escaped = hex(at);
+        out.push(escaped.unwrap_or(*byte));
+        at += if escaped.is_some() { 4 } else { 1 };
+    }
+    (out.len() < text.len()).then_some(out)
+}
+
 fn push_hex(out: &mut String, bytes: &[u8]) {
     const DIGITS: [char; 16] =
         ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
@@ -137,6 +155,17 @@ fn push_hex(out: &mut String, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_escaped_is_found_again() {
+        for name in [&b"a\x1b[2Jb"[..], b"\xff\xfe", "\u{202e}x".as_bytes(), b"\\\x07"] {
+            let shown = for_terminal(name);
+            assert_eq!(unescape(shown.as_bytes()).as_deref(), Some(name), "{shown}");
+        }
+        for plain in [&b"bob"[..], b"\\", b"\\x", b"\\x4", b"\\xgg", b"\\x+1"] {
+            assert_eq!(unescape(plain), None, "{plain:?}");
+        }
+    }
 
     #[test]
     fn a_csv_field_keeps_letters_and_hides_controls() {

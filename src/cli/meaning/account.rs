@@ -1,5 +1,6 @@
 //! `account NAME`: all that is known of one account.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -17,6 +18,7 @@ use crate::report::text::lines;
 use crate::report::{grouped, rhythm};
 use crate::store::StoreError;
 use crate::store::judged::{Dossier, LoggedIn};
+use crate::untrusted::unescape;
 use crate::user_name::name_of;
 
 /// So many days are shown.
@@ -71,9 +73,15 @@ struct Login {
 }
 
 pub(super) fn run(desk: &Desk<'_>, args: &Account) -> Result<Status, StoreError> {
-    let user = args.name.as_encoded_bytes();
+    let mut user = Cow::Borrowed(args.name.as_encoded_bytes());
     let today = (desk.host.now)().to_zoned(desk.host.zone.clone()).date();
-    let dossier = desk.store.dossier(user, (today, DAYS))?;
+    let mut dossier = desk.store.dossier(&user, (today, DAYS))?;
+    // As we print it, a name has no byte that a terminal would not show.
+    if let (true, Some(meant)) = (dossier.is_empty(), unescape(&user)) {
+        user = Cow::Owned(meant);
+        dossier = desk.store.dossier(&user, (today, DAYS))?;
+    }
+    let user = &*user;
     let exists = Existing::find(desk).has(&name_of(user), !dossier.logins.is_empty());
     if args.json {
         return Ok(print_json(&document(desk, user, &dossier, exists), Status::Done));

@@ -299,17 +299,17 @@ impl Store {
     }
 
     /// Notes that somebody knows what finding `id` was: its user, or a thief; who does not say it means a
-    /// thief if it is high. Gives which; `None` if there is no such finding, or it was acknowledged and he
-    /// does not say.
+    /// thief if it is high, or what was said before. Gives which; `None` if there is no such finding, or it was
+    /// acknowledged and he says nothing new.
     pub fn acknowledge(
         &mut self,
         id: i64,
         was_user: Option<bool>,
         (now, comment): (i64, Option<&str>),
     ) -> Result<Option<bool>, StoreError> {
-        let sql = "UPDATE finding SET acknowledged = ifnull(acknowledged, ?2), was_user = ifnull(?3, severity < 3), \
+        let sql = "UPDATE finding SET acknowledged = ifnull(acknowledged, ?2), was_user = coalesce(?3, was_user, severity < 3), \
             comment = ifnull(?4, comment) \
-            WHERE id = ?1 AND (acknowledged IS NULL OR ?3 IS NOT NULL) RETURNING was_user";
+            WHERE id = ?1 AND (acknowledged IS NULL OR ?3 IS NOT NULL OR ?4 IS NOT NULL) RETURNING was_user";
         let values = params![id, now, was_user, comment];
         let done = self.connection.query_row(sql, values, |row| row.get(0)).optional();
         done.map_err(|e| self.error("write", e))

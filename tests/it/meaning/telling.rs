@@ -27,6 +27,11 @@ fn hostile_names_are_shown_as_text_wherever_they_are_told() {
         let ran = Ran::of(&mut sentinel.command(arguments)).exits(0);
         assert!(!ran.stdout.contains(['\u{1b}', '\u{7}']), "{arguments:?}: {}", ran.stdout);
     }
+    // Who copies it from there asks about the same.
+    let shown = "\\x1b]0;x\\x07<script>alert(1)</script>";
+    let copied = Ran::of(&mut sentinel.command(&["account", shown])).exits(0).stdout;
+    let typed = Ran::of(&mut sentinel.command(&["account", hostile])).exits(0).stdout;
+    assert!(copied == typed && copied.contains("Failed logins in 30 days: 20"), "{copied}");
 }
 
 #[test]
