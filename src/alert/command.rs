@@ -11,21 +11,19 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::process::{Pid, Signal};
 
-use super::{Alert, Trouble};
+use super::{Alert, LOOK, Trouble, interrupted, is_over};
 use crate::account::{own_name, quoted};
 use crate::programs;
 
 /// How long a command may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often one that runs is looked for.
-const LOOK: Duration = Duration::from_millis(20);
 
 const NAME_IT: &str = "set `command` in section [alert] to a program that is there, with its path";
 const BY_HAND: &str = "run it by hand, as the user of the runs, and see what it says; `maillogsentinel doctor \
                        --send-test` gives it a test alert; in a service it may do less (docs/alerts.md)";
 
-/// Gives `alert` to the command of `words`, a program and its arguments.
-pub fn run(words: &[String], alert: &Alert) -> Result<(), Trouble> {
+/// Gives `alert` to the command of `words`, a program and its arguments, which is ended if `stop` says so.
+pub fn run(words: &[String], alert: &Alert, stop: &dyn Fn() -> bool) -> Result<(), Trouble> {
     let path = program(words)?;
     let failed = |error: io::Error| {
         let cure = "run it by hand, as the user of the runs: a script's first line must name an interpreter \
@@ -37,11 +35,12 @@ pub fn run(words: &[String], alert: &Alert) -> Result<(), Trouble> {
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
     let mut child = command.spawn().map_err(failed)?;
     let told = tell(&mut child, alert);
-    match wait(&mut child).map_err(failed)? {
+    match wait(&mut child, stop).map_err(failed)? {
         Some(status) if status.success() => told.map_err(|error| {
             trouble(&path, &format!("it cannot be given the alert: {error}"), BY_HAND)
         }),
         Some(status) => Err(trouble(&path, &format!("it ended with {status}"), BY_HAND)),
+        None if stop() => Err(interrupted()),
         None => {
             let why = format!("it did not end within {} seconds", PATIENCE.as_secs());
             let cure = "let it hand the alert on and end; `sendmail` and `mail` of Postfix cannot, for they need \
@@ -107,12 +106,13 @@ fn trouble(path: &Path, why: &str, cure: &str) -> Trouble {
 }
 
 /// How it ended; `None` if it did not in time, and was killed with all that it started.
-fn wait(child: &mut Child) -> io::Result<Option<ExitStatus>> {
+fn wait(child: &mut Child, stop: &dyn Fn() -> bool) -> io::Result<Option<ExitStatus>> {
     let end = Instant::now() + PATIENCE;
+    let mut stopped = None;
     loop {
         match child.try_wait()? {
             Some(status) => return Ok(Some(status)),
-            None if Instant::now() < end => thread::sleep(LOOK),
+            None if Instant::now() < end && !is_over(&mut stopped, stop) => thread::sleep(LOOK),
             None => break,
         }
     }

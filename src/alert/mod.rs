@@ -6,7 +6,9 @@
 mod command;
 mod shape;
 
-use std::time::Duration;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use ureq::Agent;
@@ -14,10 +16,15 @@ use ureq::http::Uri;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 pub use command::{program, run};
+use shape::Request;
 pub use shape::Shape;
 
 /// How long a server may take in all.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How often it is seen whether the run is to end.
+const LOOK: Duration = Duration::from_millis(20);
+/// How long what is under way may go on then.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Why an alert does not leave; neither text holds the webhook's URL, which is often a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,9 +112,41 @@ pub fn is_url(text: &str) -> bool {
         && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
 
-/// Posts an alert; what failed is told without the URL, which is often a secret.
-pub fn post(url: &str, shape: Shape, alert: &Alert) -> Result<(), Trouble> {
+/// Posts an alert, or leaves it until `stop` says so; what failed is told without the URL, which is often a secret.
+pub fn post(
+    url: &str,
+    shape: Shape,
+    alert: &Alert,
+    stop: &dyn Fn() -> bool,
+) -> Result<(), Trouble> {
     let request = shape.request(url, alert)?;
+    let id = alert.id.clone();
+    let (sender, receiver) = channel();
+    // It has an end of its own, and that of the process.
+    thread::spawn(move || sender.send(send(&request, &id)));
+    let mut stopped = None;
+    loop {
+        match receiver.recv_timeout(LOOK) {
+            Ok(done) => return done,
+            Err(RecvTimeoutError::Timeout) if !is_over(&mut stopped, stop) => {}
+            Err(_) => return Err(interrupted()),
+        }
+    }
+}
+
+/// Whether `stop` said so some time ago; what is nearly done may be done.
+fn is_over(stopped: &mut Option<Instant>, stop: &dyn Fn() -> bool) -> bool {
+    if stopped.is_none() && stop() {
+        *stopped = Some(Instant::now());
+    }
+    stopped.is_some_and(|at| at.elapsed() > GRACE)
+}
+
+fn interrupted() -> Trouble {
+    Trouble { what: "the run was told to end".to_owned(), cure: "nothing to do".to_owned() }
+}
+
+fn send(request: &Request, id: &str) -> Result<(), Trouble> {
     let is_https = request.url.get(..8).is_some_and(|it| it.eq_ignore_ascii_case("https://"));
     let roots = if is_https { rustls_native_certs::load_native_certs().certs } else { Vec::new() };
     if is_https && roots.is_empty() {
@@ -128,7 +167,7 @@ pub fn post(url: &str, shape: Shape, alert: &Alert) -> Result<(), Trouble> {
     let sending = if request.is_put { agent.put(&request.url) } else { agent.post(&request.url) };
     let sending = sending
         .header("Content-Type", "application/json; charset=utf-8")
-        .header("Idempotency-Key", &alert.id);
+        .header("Idempotency-Key", id);
     let answer =
         sending.send(&request.body[..]).map_err(|error| unreached(&error, &request.url))?;
     let status = answer.status().as_u16();

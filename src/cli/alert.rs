@@ -1,5 +1,8 @@
 //! Alerts about findings that cannot wait for the report: each leaves once by each way that is configured.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 
 use super::meaning::sentence_in_one;
@@ -16,19 +19,47 @@ use crate::store::{Store, StoreError};
 const MAIL: &str = "mail";
 const WEBHOOK: &str = "webhook";
 const COMMAND: &str = "command";
+/// So long another run may write without a break: it may ask for names meanwhile.
+const A_WHILE: Duration = Duration::from_secs(120);
+/// So often it is tried meanwhile.
+const LOOK: Duration = Duration::from_millis(100);
 
-/// Sends what is due; false if something could not be sent, which the next run tries again.
-pub(super) fn send_due(host: &Host, config: &Config) -> bool {
-    told(send(host, config))
+/// How it went.
+#[derive(Default)]
+pub(super) struct Sent {
+    /// Something could not be sent, which was said; the next run tries it again.
+    pub(super) failed: bool,
+    /// Another process is at something, or was killed at it.
+    pub(super) later: bool,
+    /// A message was put where reports are sent from.
+    pub(super) mail_waits: bool,
 }
 
-/// The same, and messages of alerts that no server has taken yet: for who does not mail what waits anyway.
-pub(super) fn send_all(host: &Host, config: &Config) -> bool {
-    let sent = send(host, config);
-    // What was mailed in vain just now is not tried again at once.
-    let late = sent.is_ok().then(|| report::send_alerts_late(host, config).map(|()| true));
-    let late = late.is_none_or(told);
-    told(sent) && late
+/// Sends what is due by webhook and command, and puts what leaves by mail where reports are sent from.
+pub(super) fn send_due(host: &Host, config: &Config) -> Sent {
+    let mut sent = Sent::default();
+    for way in ways(host, config) {
+        let done = match way {
+            MAIL => mail_due((host, config), &mut sent),
+            _ => send_by(way, (host, config), &mut sent),
+        };
+        if let Err(error) = done {
+            let hint = error.hint().map_or(String::new(), |hint| format!("\n  hint: {hint}"));
+            log::error!("{error}{hint}");
+            sent.failed = true;
+        }
+    }
+    sent
+}
+
+/// The same, and sends the messages of alerts: for who mails nothing else.
+pub(super) fn send_all(host: &Host, config: &Config) -> Sent {
+    let mut sent = send_due(host, config);
+    if let Err(error) = report::send_alerts_late(host, config) {
+        log::error!("{}", report::in_one(&error));
+        sent.failed = true;
+    }
+    sent
 }
 
 /// Whether alerts leave by any way.
@@ -36,61 +67,26 @@ pub(super) fn has_ways(host: &Host, config: &Config) -> bool {
     !ways(host, config).is_empty()
 }
 
-fn told(done: anyhow::Result<bool>) -> bool {
-    match done {
-        Ok(all_went_well) => all_went_well,
-        Err(error) => {
-            let hint = error.downcast_ref::<StoreError>().and_then(StoreError::hint);
-            let hint = hint.map_or(String::new(), |hint| format!("\n  hint: {hint}"));
-            log::error!("{}{hint}", report::in_one(&error));
-            false
-        }
-    }
-}
-
-fn send(host: &Host, config: &Config) -> anyhow::Result<bool> {
-    let ways = ways(host, config);
-    if ways.is_empty() {
-        return Ok(true);
-    }
-    let mut store = Store::open(&config.paths.state_dir)?;
-    let (mut all_went_well, mut mailed) = (true, false);
-    for way in ways {
-        if way == MAIL {
-            mailed = mail_due(&mut store, host, config)?;
-        } else {
-            all_went_well &= send_by(way, &mut store, (host, config))?;
-        }
-    }
-    if mailed {
-        report::send_late(host, config)?;
-    }
-    Ok(all_went_well)
-}
-
-/// Sends what is due by `way`; false if it fails. It is not tried again in this run then: one that hangs
-/// would hold the run up for each finding anew.
-fn send_by(
-    way: &str,
-    store: &mut Store,
-    (host, config): (&Host, &Config),
-) -> Result<bool, StoreError> {
-    let now = (host.now)().as_second();
-    let due = store.alerts_due(way, now)?;
+/// Sends what is due by `way`. After one that fails no other is tried in this run: one that hangs would
+/// hold the run up for each finding anew.
+fn send_by(way: &str, (host, config): (&Host, &Config), sent: &mut Sent) -> Result<(), StoreError> {
+    let state_dir = &config.paths.state_dir;
+    let due = Store::open(state_dir)?.alerts_due(way, (host.now)().as_second())?;
     let mut left = due.len();
     for finding in &due {
         left -= 1;
-        // Those before it may have taken their time.
-        let now = (host.now)().as_second();
-        // Another run may be at it.
-        if !store.claim_alert((finding.id, way), now)? {
-            continue;
-        }
-        let alert = made(host, store, finding);
+        let alert = {
+            // Nobody has it open while a server thinks.
+            let mut store = Store::open(state_dir)?;
+            // Those before it may have taken their time.
+            if !store.claim_alert((finding.id, way), (host.now)().as_second())? {
+                sent.later = true;
+                continue;
+            }
+            made(host, &store, finding)
+        };
         let result = leave(way, (host, config), &alert);
-        let now = (host.now)().as_second();
-        let noted = result.as_ref().copied().map_err(|trouble| trouble.what.as_str());
-        store.note_alert((finding.id, way), now, noted)?;
+        note((host, config), (finding.id, way), &result)?;
         let Err(Trouble { what, cure }) = result else {
             log::info!("Alert sent by {way}: {}", alert.title);
             continue;
@@ -105,18 +101,40 @@ fn send_by(
              hint: {cure}",
             alert.account
         );
-        return Ok(false);
+        sent.failed = true;
+        break;
     }
-    Ok(true)
+    Ok(())
+}
+
+/// Notes what became of an alert, however long another run writes: what has left must not leave again.
+fn note(
+    (host, config): (&Host, &Config),
+    which: (i64, &str),
+    result: &Result<(), Trouble>,
+) -> Result<(), StoreError> {
+    let began = Instant::now();
+    loop {
+        let now = (host.now)().as_second();
+        let noted = result.as_ref().copied().map_err(|trouble| trouble.what.as_str());
+        let done = Store::open(&config.paths.state_dir)
+            .and_then(|mut store| store.note_alert(which, now, noted));
+        match done {
+            Err(error) if error.is_busy() && began.elapsed() < A_WHILE && !host.stopping() => {
+                thread::sleep(LOOK);
+            }
+            done => return done,
+        }
+    }
 }
 
 fn leave(way: &str, (host, config): (&Host, &Config), alert: &Alert) -> Result<(), Trouble> {
     let set = &config.alert;
     if way == COMMAND {
-        return alert::run(&set.command, alert);
+        return alert::run(&set.command, alert, &|| host.stopping());
     }
     let url = set.webhook(host.credentials.as_deref())?;
-    alert::post(&url, set.shape, alert)
+    alert::post(&url, set.shape, alert, &|| host.stopping())
 }
 
 fn ways(host: &Host, config: &Config) -> Vec<&'static str> {
@@ -155,19 +173,20 @@ fn made(host: &Host, store: &Store, finding: &Finding) -> Alert {
     }
 }
 
-/// Puts what is due by mail where reports are sent from; whether there was any.
-fn mail_due(store: &mut Store, host: &Host, config: &Config) -> Result<bool, StoreError> {
+/// Puts what is due by mail where reports are sent from.
+fn mail_due((host, config): (&Host, &Config), sent: &mut Sent) -> Result<(), StoreError> {
+    let mut store = Store::open(&config.paths.state_dir)?;
     let now = (host.now)().as_second();
-    let mut mailed = false;
     for finding in store.alerts_due(MAIL, now)? {
-        // Another run may be at it.
         if store.claim_alert((finding.id, MAIL), now)? {
-            let alert = made(host, store, &finding);
-            mail(store, (host, config), &alert)?;
-            mailed = true;
+            let alert = made(host, &store, &finding);
+            mail(&mut store, (host, config), &alert)?;
+            sent.mail_waits = true;
+        } else {
+            sent.later = true;
         }
     }
-    Ok(mailed)
+    Ok(())
 }
 
 /// Puts an alert where reports are sent from, which tries until a server has taken it.

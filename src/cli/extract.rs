@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::LevelFilter;
 
+use super::alert::Sent;
 use super::args::Args;
 use super::progress::Bar;
 use super::{alert, report, retention, service_user};
@@ -29,10 +30,16 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
     let status = match done {
         Ok(summary) => {
             let status = finish(&summary, args, started.elapsed());
-            let kept = summary.interrupted || retention::enforce_daily(host, config);
-            let alerted = summary.interrupted || alert::send_due(host, config);
-            let status = if kept && alerted { status } else { Status::Failed };
-            if mail(&summary, host, config) { status } else { Status::Failed }
+            let is_over = || summary.interrupted || host.stopping();
+            // What cannot wait comes first.
+            let alerts = if is_over() { Sent::default() } else { alert::send_due(host, config) };
+            let mailed = mail(&summary, alerts.mail_waits, (host, config));
+            let kept = is_over() || retention::enforce_daily(host, config);
+            if kept && !alerts.failed && mailed && !host.stopping() {
+                status
+            } else {
+                Status::Failed
+            }
         }
         Err(error) => refuse(&error),
     };
@@ -49,13 +56,13 @@ pub(super) fn greet(odd: &[Note]) {
     }
 }
 
-/// Mails what is to be mailed after a run; whether that went well.
-fn mail(summary: &Summary, host: &Host, config: &Config) -> bool {
-    let done = if summary.interrupted {
+/// Mails what is to be mailed after a run, among which may be alerts; whether that went well.
+fn mail(summary: &Summary, alerts_wait: bool, (host, config): (&Host, &Config)) -> bool {
+    let done = if summary.interrupted || host.stopping() {
         Ok(())
     } else if config.after_extraction && summary.failures > 0 {
         report::after_extraction(host, config)
-    } else if summary.reports_wait {
+    } else if summary.reports_wait || alerts_wait {
         report::send_late(host, config)
     } else {
         Ok(())

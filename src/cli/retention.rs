@@ -1,5 +1,8 @@
 //! Forgets what is older than the configuration allows: with each report, else by the first run of a day.
 
+use std::thread;
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 
 use crate::config::Config;
@@ -7,12 +10,15 @@ use crate::host::Host;
 use crate::store::lock::Lock;
 use crate::store::{Store, StoreError};
 
+/// From one step to the next: what waits for the lock tries more often.
+const GAP: Duration = Duration::from_millis(50);
+
 /// Whether anything is ever too old.
 pub(super) fn is_wanted(config: &Config) -> bool {
     config.keep_events.is_some() || config.pseudonymise_after.is_some()
 }
 
-/// Does it; false, and an error in the operational log, if what is too old is still there.
+/// Does it; false if what is too old is still there, which the operational log says.
 pub(super) fn enforce(host: &Host, config: &Config) -> bool {
     told(&forget(host, config, false))
 }
@@ -22,40 +28,55 @@ pub(super) fn enforce_daily(host: &Host, config: &Config) -> bool {
     told(&forget(host, config, true))
 }
 
-fn told(done: &Result<(), StoreError>) -> bool {
+fn told(done: &Result<bool, StoreError>) -> bool {
+    if let Err(StoreError::Locked { .. }) = done {
+        log::info!(
+            "What is older than [retention] allows is left to the next run: another is at work"
+        );
+        return true;
+    }
     if let Err(error) = done {
         let hint = error.hint().map_or(String::new(), |hint| format!("\n  hint: {hint}"));
         log::error!("What is older than [retention] allows is still there: {error}{hint}");
     }
-    done.is_ok()
+    matches!(done, Ok(true))
 }
 
-fn forget(host: &Host, config: &Config, unless_done: bool) -> Result<(), StoreError> {
+/// Whether all of it is done; not if this is to end.
+fn forget(host: &Host, config: &Config, unless_done: bool) -> Result<bool, StoreError> {
     if !is_wanted(config) {
-        return Ok(());
+        return Ok(true);
     }
     let now = (host.now)();
     let (keep, pseudonymise) = (config.keep_events, config.pseudonymise_after);
     // Other limits hold at once.
     let what = format!("{} {keep:?} {pseudonymise:?}", now.to_zoned(TimeZone::UTC).date());
     if unless_done && Store::open(&config.paths.state_dir)?.has_forgotten(&what)? {
-        return Ok(());
+        return Ok(true);
     }
-    let _lock = Lock::wait(&config.paths.state_dir)?;
     let mut store = Store::open(&config.paths.state_dir)?;
     let now = now.as_second();
     let stop = || host.stopping();
+    // Others record what is logged between the steps.
+    let turn = || {
+        thread::sleep(GAP);
+        Lock::wait(&config.paths.state_dir, &stop)
+    };
     if let Some(days) = keep {
-        let gone = store.forget(now, days, &stop)?;
+        let gone = store.forget(now, days, (&turn, &stop))?;
         if gone > 0 {
             log::info!("{gone} failed logins older than {days} days are forgotten");
         }
     }
     if let Some(days) = pseudonymise {
-        let done = store.pseudonymise(now, days, &stop)?;
+        let done = store.pseudonymise(now, days, (&turn, &stop))?;
         if done > 0 {
             log::info!("{done} failed logins older than {days} days name nobody any more");
         }
     }
-    if stop() { Ok(()) } else { store.note_forgotten(&what) }
+    if stop() {
+        log::warn!("Interrupted: what is older than [retention] allows is left to the next run");
+        return Ok(false);
+    }
+    store.note_forgotten(&what).map(|()| true)
 }

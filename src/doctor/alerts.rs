@@ -61,7 +61,7 @@ fn webhook(scene: &Scene, told: &Told) {
     match url.and_then(|url| set.shape.check(&url).map(|()| url)) {
         Err(trouble) => told.error(&trouble.what, &trouble.cure),
         Ok(url) if scene.send_test => {
-            tell_sent(WEBHOOK, alert::post(&url, set.shape, &test(scene)), told);
+            tell_sent(WEBHOOK, alert::post(&url, set.shape, &test(scene), &|| false), told);
         }
         Ok(_) => {}
     }
@@ -73,7 +73,7 @@ fn command(scene: &Scene, told: &Told) {
         Err(trouble) => told.error(&trouble.what, &trouble.cure),
         Ok(path) => {
             if scene.send_test {
-                tell_sent(COMMAND, alert::run(words, &test(scene)), told);
+                tell_sent(COMMAND, alert::run(words, &test(scene), &|| false), told);
             }
             hidden(&path, told);
         }

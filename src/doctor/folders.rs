@@ -24,7 +24,11 @@ pub(super) fn check(scene: &Scene, told: &Told) {
         wrong += u32::from(!can_change(folder, key, told));
     }
     let store = paths.state_dir.join(store::FILE_NAME);
-    let mut files: Vec<PathBuf> = vec![store.clone(), paths.state_dir.join(lock::FILE_NAME)];
+    let mut files: Vec<PathBuf> = vec![
+        store.clone(),
+        paths.state_dir.join(lock::FILE_NAME),
+        paths.state_dir.join(lock::MAIL_FILE_NAME),
+    ];
     files.extend(COMPANIONS.map(|ending| companion(&store, ending)));
     files.push(paths.csv.clone());
     files.extend(config.general.log_file.clone());

@@ -114,7 +114,7 @@ impl Live {
 pub fn ask_late(host: &Host, config: &Config) -> Result<Vec<String>, StoreError> {
     let state_dir = &config.paths.state_dir;
     let addresses = {
-        let _lock = Lock::wait(state_dir)?;
+        let _lock = Lock::wait(state_dir, &|| host.stopping())?;
         Store::open(state_dir)?.names_to_ask(super::enrich::LATE)?
     };
     let mut enricher = Enricher::new(host, config);
@@ -122,7 +122,7 @@ pub fn ask_late(host: &Host, config: &Config) -> Result<Vec<String>, StoreError>
     if host.stopping() {
         return Ok(Vec::new());
     }
-    let _lock = Lock::wait(state_dir)?;
+    let _lock = Lock::wait(state_dir, &|| host.stopping())?;
     enricher.remember(&mut Store::open(state_dir)?, &names)?;
     let warnings = enricher.warnings().into_iter();
     let told = |(what, hint): (String, Option<_>)| {

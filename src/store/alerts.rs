@@ -91,8 +91,8 @@ fn note(
     now: i64,
     result: Result<(), &str>,
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO alert VALUES (?1, ?2, ?3, ?4, ?5) \
-        ON CONFLICT DO UPDATE SET sent = excluded.sent, trouble = excluded.trouble";
+    // It was claimed; if it is not there any more, the store was reset meanwhile, and numbers mean others.
+    let sql = "UPDATE alert SET sent = ?3, trouble = ?4 WHERE finding = ?1 AND way = ?2";
     let (sent, trouble) = (result.is_ok().then_some(now), result.err());
-    connection.execute(sql, params![finding, way, now, sent, trouble]).map(drop)
+    connection.execute(sql, params![finding, way, sent, trouble]).map(drop)
 }

@@ -1,4 +1,4 @@
-//! One run at a time: a lock that dies with its process.
+//! One run at a time, and one that mails: locks that die with their process.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -13,7 +13,10 @@ use super::StoreError;
 /// The lock's file, in the state folder. It stays; only the lock on it counts.
 pub const FILE_NAME: &str = "maillogsentinel.lock";
 
-/// The lock, held until dropped or until the process ends, however it ends.
+/// The lock of who mails: a server may take minutes, in which others record what is logged.
+pub const MAIL_FILE_NAME: &str = "maillogsentinel.mail.lock";
+
+/// A lock, held until dropped or until the process ends, however it ends.
 pub struct Lock {
     file: File,
     is_new: bool,
@@ -28,24 +31,35 @@ const MOMENT: Duration = Duration::from_secs(2);
 const STEP: Duration = Duration::from_millis(20);
 
 impl Lock {
-    /// Takes the lock in `folder`, if another run gives it back within a while.
-    pub fn wait(folder: &Path) -> Result<Self, StoreError> {
-        Self::within(PATIENCE, folder, &|| false)
+    /// Takes the lock in `folder`, if another run gives it back within a while, or until `stop`.
+    pub fn wait(folder: &Path, stop: &dyn Fn() -> bool) -> Result<Self, StoreError> {
+        Self::within(PATIENCE, folder, FILE_NAME, stop)
     }
 
-    /// The same within a moment, or until `stop`.
+    /// The same within a moment.
     pub fn soon(folder: &Path, stop: &dyn Fn() -> bool) -> Result<Self, StoreError> {
-        Self::within(MOMENT, folder, stop)
+        Self::within(MOMENT, folder, FILE_NAME, stop)
+    }
+
+    /// Takes the lock of who mails, within a while or until `stop`.
+    pub fn of_mail(folder: &Path, stop: &dyn Fn() -> bool) -> Result<Self, StoreError> {
+        Self::within(PATIENCE, folder, MAIL_FILE_NAME, stop)
+    }
+
+    /// The same within a moment.
+    pub fn of_mail_soon(folder: &Path, stop: &dyn Fn() -> bool) -> Result<Self, StoreError> {
+        Self::within(MOMENT, folder, MAIL_FILE_NAME, stop)
     }
 
     fn within(
         patience: Duration,
         folder: &Path,
+        name: &str,
         stop: &dyn Fn() -> bool,
     ) -> Result<Self, StoreError> {
         let started = Instant::now();
         loop {
-            match Self::take(folder) {
+            match Self::named(folder, name) {
                 Err(StoreError::Locked { .. }) if started.elapsed() < patience && !stop() => {
                     std::thread::sleep(STEP);
                 }
@@ -56,7 +70,11 @@ impl Lock {
 
     /// Takes the lock in `folder`, or names the process that has it.
     pub fn take(folder: &Path) -> Result<Self, StoreError> {
-        let path = folder.join(FILE_NAME);
+        Self::named(folder, FILE_NAME)
+    }
+
+    fn named(folder: &Path, name: &str) -> Result<Self, StoreError> {
+        let path = folder.join(name);
         let io = |action| {
             let path = path.clone();
             move |source| StoreError::Io { action, path, source }
@@ -66,7 +84,8 @@ impl Lock {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let holder = holder(&mut file);
-                return Err(StoreError::Locked { path, holder });
+                let doing = if name == MAIL_FILE_NAME { "mailing" } else { "at work" };
+                return Err(StoreError::Locked { doing, path, holder });
             }
             Err(error) => return Err(io("lock")(error.into())),
         }

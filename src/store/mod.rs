@@ -29,6 +29,7 @@ pub mod whole;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -39,6 +40,9 @@ use crate::files;
 use crate::untrusted::Untrusted;
 
 pub use batch::{Batch, Novelty};
+
+/// So long a run may write without a break, and somebody may wait for that.
+const A_WHILE: Duration = Duration::from_secs(60);
 
 /// The store's file, in the state folder.
 pub const FILE_NAME: &str = "maillogsentinel.db";
@@ -75,8 +79,10 @@ pub enum StoreError {
         found: i64,
     },
     /// Another run holds the lock.
-    #[error("another run is at work: {holder} holds {}", path.display())]
+    #[error("another run is {doing}: {holder} holds {}", path.display())]
     Locked {
+        /// `at work`, or `mailing`.
+        doing: &'static str,
         /// The lock file.
         path: PathBuf,
         /// The process, as `process 12 (maillogsentinel)`.
@@ -118,7 +124,7 @@ impl StoreError {
                     path.display()
                 )),
                 DiskFull => Some(full.to_owned()),
-                DatabaseBusy => Some("another program holds it open for writing: close that".to_owned()),
+                DatabaseBusy => Some("another run, or another program, writes to it: try again, or close that program".to_owned()),
                 SystemIoFailure => Some(format!("the disk is full or broken: {full}")),
                 // SQLite does not say which.
                 CannotOpen | ReadOnly => {
@@ -134,6 +140,9 @@ impl StoreError {
                 _ => None,
             },
             Self::TooNew { .. } => Some("install that version again".to_owned()),
+            Self::Locked { doing: "mailing", .. } => {
+                Some("nothing to do: what waits is sent by it, or by the next run".to_owned())
+            }
             Self::Locked { .. } => Some("nothing to do: it reads what is new".to_owned()),
             Self::HeldOpen(_) => Some("close that program, and run this again".to_owned()),
             Self::NotAnOffset(_) => Some(
@@ -186,6 +195,11 @@ impl Store {
             schema::Version::Ours => Ok(Self { connection, path }),
             schema::Version::Later(found) => Err(StoreError::TooNew { path, found }),
         }
+    }
+
+    /// Lets what people ask for wait for a run that writes: it may ask for names meanwhile.
+    pub fn be_patient(&self) -> Result<(), StoreError> {
+        self.connection.busy_timeout(A_WHILE).map_err(|e| self.error("prepare", e))
     }
 
     /// Whether it never had to do with a CSV.

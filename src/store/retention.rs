@@ -1,6 +1,7 @@
 //! What is old is forgotten, or made such that nobody is known by it any more.
 //!
-//! In steps, each a transaction: a year that is forgotten at once must not hold the lock for minutes.
+//! In steps, each a transaction, before which one waits for one's turn: a year that is forgotten at once must
+//! keep nobody from recording what is logged meanwhile.
 
 use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::functions::FunctionFlags;
@@ -8,6 +9,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, params};
 use sha2::Sha256;
 
+use super::lock::Lock;
 use super::{Store, StoreError};
 use crate::event::Network;
 use crate::store::batch::Address;
@@ -25,6 +27,9 @@ const OLD_FINDINGS: &str = "SELECT id FROM finding WHERE time < ?1 \
     AND iif(acknowledged IS NULL, severity = 1, acknowledged < ?1)";
 /// What a name that was replaced starts with.
 const MARK: &str = "pseudonym-";
+
+/// Waits for the lock.
+type Turn<'a> = &'a dyn Fn() -> Result<Lock, StoreError>;
 
 impl Store {
     /// Whether `what`, a day with its limits, was noted last.
@@ -45,12 +50,15 @@ impl Store {
         &mut self,
         now: i64,
         days: i64,
-        stop: &dyn Fn() -> bool,
+        (turn, stop): (Turn<'_>, &dyn Fn() -> bool),
     ) -> Result<u64, StoreError> {
         let before = now - days * DAY;
-        let gone = self.in_steps(stop, |store| store.forget_some(before))?;
-        let rest = self.forget_rest(before);
-        rest.map(|()| gone).map_err(|e| self.error("write", e))
+        let gone = self.in_steps((turn, stop), |store| store.forget_some(before))?;
+        if !stop() {
+            let _lock = turn()?;
+            self.forget_rest(before).map_err(|e| self.error("write", e))?;
+        }
+        Ok(gone)
     }
 
     fn forget_some(&mut self, before: i64) -> rusqlite::Result<u64> {
@@ -111,16 +119,17 @@ impl Store {
         &mut self,
         now: i64,
         days: i64,
-        stop: &dyn Fn() -> bool,
+        (turn, stop): (Turn<'_>, &dyn Fn() -> bool),
     ) -> Result<u64, StoreError> {
         let before = now - days * DAY;
         let (mut after, mut done) = (None, 0);
-        self.in_steps(stop, |store| {
+        self.in_steps((turn, stop), |store| {
             let (read, changed) = store.pseudonymise_some(before, &mut after)?;
             done += changed;
             Ok(read)
         })?;
         if !stop() {
+            let _lock = turn()?;
             self.pseudonymise_rest(before).map_err(|e| self.error("write", e))?;
         }
         Ok(done)
@@ -129,11 +138,12 @@ impl Store {
     /// Does steps until one has nothing to do; gives the sum of what they did.
     fn in_steps(
         &mut self,
-        stop: &dyn Fn() -> bool,
+        (turn, stop): (Turn<'_>, &dyn Fn() -> bool),
         mut some_of_it: impl FnMut(&mut Self) -> rusqlite::Result<u64>,
     ) -> Result<u64, StoreError> {
         let mut done = 0;
         loop {
+            let _lock = turn()?;
             let some = some_of_it(self).map_err(|e| self.error("write", e))?;
             done += some;
             if some == 0 || stop() {

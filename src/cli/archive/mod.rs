@@ -67,7 +67,7 @@ fn archive(host: &Host, args: &Args, config: &Config) -> anyhow::Result<Status> 
         return Ok(Status::Failed);
     }
     host.dies_at_once.store(false, Ordering::Relaxed);
-    let _lock = take_lock(state_dir)?;
+    let _locks = take_locks(state_dir)?;
     for database in &seen.databases {
         gather(database).map_err(super::sql::hinted)?;
     }
@@ -121,17 +121,21 @@ fn warnings(scope: Scope, plan: &Plan, open_ends: Unfinished, config: &Config) -
     warnings
 }
 
-/// Takes the lock, which needs a state folder: without one no run is at work.
-fn take_lock(state_dir: &Path) -> anyhow::Result<Option<Lock>> {
-    let Ok(folder) = std::fs::metadata(state_dir) else { return Ok(None) };
-    let lock = Lock::soon(state_dir, &|| false).map_err(super::sql::hinted)?;
+/// Takes the lock, which needs a state folder: without one no run is at work. Who mails has the other one.
+fn take_locks(state_dir: &Path) -> anyhow::Result<Vec<Lock>> {
+    let Ok(folder) = std::fs::metadata(state_dir) else { return Ok(Vec::new()) };
+    let run = Lock::soon(state_dir, &|| false).map_err(super::sql::hinted)?;
     if rustix::process::geteuid().is_root() {
         // Else the user of the next run could not take it.
-        lock.give_if_new(folder.uid(), folder.gid()).with_context(|| {
+        run.give_if_new(folder.uid(), folder.gid()).with_context(|| {
             format!("cannot give {} to its user", shown(&state_dir.join(lock::FILE_NAME)))
         })?;
     }
-    Ok(Some(lock))
+    let mut locks = vec![run];
+    if state_dir.join(lock::MAIL_FILE_NAME).exists() {
+        locks.push(Lock::of_mail_soon(state_dir, &|| false).map_err(super::sql::hinted)?);
+    }
+    Ok(locks)
 }
 
 /// Shows what will be done, and asks whether it may.

@@ -3,7 +3,7 @@
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::cli::alert::{has_ways, send_all};
+use crate::cli::alert::{Sent, has_ways, send_all};
 use crate::config::Config;
 use crate::host::Host;
 
@@ -20,7 +20,7 @@ pub(super) struct Alerts {
     /// How often in a row something could not be sent.
     failures: u32,
     began: Option<Instant>,
-    thread: Option<JoinHandle<bool>>,
+    thread: Option<JoinHandle<Sent>>,
 }
 
 impl Alerts {
@@ -29,8 +29,9 @@ impl Alerts {
     pub(super) fn go_on(&mut self, news: bool, host: &Host, config: &Config) {
         self.wanted |= news || self.began.is_none();
         if let Some(thread) = self.thread.take_if(|thread| thread.is_finished()) {
-            let all_went_well = thread.join().unwrap_or(false);
-            self.failures = if all_went_well { 0 } else { self.failures + 1 };
+            let sent = thread.join().unwrap_or_else(|_| Sent { failed: true, ..Sent::default() });
+            self.failures = if sent.failed { self.failures + 1 } else { 0 };
+            self.wanted |= sent.later;
         }
         let pause = match (self.wanted, self.failures) {
             (true, 0) => PAUSE,

@@ -22,8 +22,11 @@ const OF_THE_SYSTEM: [&str; 3] = ["pam", "passwd", "shadow"];
 pub(super) fn for_account(account: &Untrusted, settings: &str, logs: &[MailLog]) -> Vec<String> {
     let mut lines = lock(settings, account);
     let quoted = quoted(&account.for_terminal());
+    // What it is given is a pattern.
+    if !quoted.contains(['*', '?']) {
+        lines.extend(step(&format!("doveadm kick -- {quoted}"), "ends its IMAP and POP3 sessions"));
+    }
     let commands = [
-        (format!("doveadm kick -- {quoted}"), "ends its IMAP and POP3 sessions"),
         (restart().to_owned(), "ends its SMTP sessions, with all others"),
         (sent(&quoted, logs), "what it sent: the queue IDs are before client="),
         ("postsuper -h QUEUE_ID".to_owned(), "holds what is still there; -d deletes it"),

@@ -93,6 +93,9 @@ pub(super) fn run(
         Err(error) => return refuse(&error),
     }
     let now = (host.now)().as_second();
+    if let Err(error) = store.be_patient() {
+        return refuse(&error);
+    }
     let mut desk = Desk { host, config, dovecot, store, now, quiet: args.quiet > 0 };
     let done = match &args.command {
         Some(Command::Campaigns(it)) => campaigns::run(&desk, it),

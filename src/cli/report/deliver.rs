@@ -10,9 +10,9 @@ use crate::report::html::{self, Images};
 use crate::report::message::{File, Letter, message_id};
 use crate::report::send::{self, SendError, Server};
 use crate::report::{Attachment, text};
-use crate::store::Store;
 use crate::store::lock::Lock;
 use crate::store::outbox::Waiting;
+use crate::store::{Store, StoreError};
 
 /// The report as a message.
 pub(super) fn letter(host: &Host, config: &Config, composed: &Composed) -> Letter {
@@ -49,7 +49,7 @@ pub(super) fn mail(host: &Host, config: &Config, composed: &Composed) -> anyhow:
             "the report has no recipient\n  hint: set `email` in section [report], or use --output"
         );
     }
-    let _lock = Lock::wait(&config.paths.state_dir)?;
+    let run = Lock::wait(&config.paths.state_dir, &|| host.stopping())?;
     let mut store = Store::open(&config.paths.state_dir)?;
     let to: Vec<_> = letter.to.iter().map(ToString::to_string).collect();
     let about = composed.report.about();
@@ -60,12 +60,22 @@ pub(super) fn mail(host: &Host, config: &Config, composed: &Composed) -> anyhow:
             named(&day)
         );
     }
-    send_all(&mut store, host, config)
+    // A server may take its time, and others record meanwhile.
+    drop((store, run));
+    let _lock = Lock::of_mail(&config.paths.state_dir, &|| host.stopping())?;
+    send_all(&mut Store::open(&config.paths.state_dir)?, host, config)
 }
 
-/// Sends what earlier runs could not, if there is anything.
+/// Sends what waits, if there is anything; leaves it to another process that is at it.
 pub(in crate::cli) fn send_late(host: &Host, config: &Config) -> anyhow::Result<()> {
-    let _lock = Lock::wait(&config.paths.state_dir)?;
+    let lock = Lock::of_mail_soon(&config.paths.state_dir, &|| host.stopping());
+    let _lock = match lock {
+        Err(StoreError::Locked { holder, .. }) => {
+            log::info!("What waits to be mailed is left to {holder}, which is at it");
+            return Ok(());
+        }
+        lock => lock?,
+    };
     send_all(&mut Store::open(&config.paths.state_dir)?, host, config)
 }
 
@@ -95,7 +105,7 @@ fn send_all(store: &mut Store, host: &Host, config: &Config) -> anyhow::Result<(
             Err(Failed { for_good: true, error }) => trouble = Some(error),
             Err(Failed { error, .. }) => {
                 let left = store.outbox()?.len();
-                let plural = if left == 1 { "report is" } else { "reports are" };
+                let plural = if left == 1 { "message is" } else { "messages are" };
                 return Err(
                     error.context(format!("{left} {plural} kept, and sent by the next run"))
                 );

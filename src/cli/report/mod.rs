@@ -66,12 +66,13 @@ fn from_the_log(host: &Host, args: &Args, config: &Config, (day, bar): (Date, &m
             Status::Failed
         }
         Ok(summary) => {
+            let alerts = alert::send_due(host, config);
             let kept = retention::enforce(host, config);
-            let alerted = alert::send_due(host, config);
-            match tell(host, args, config, (day, summary.errors)) {
-                Status::Done if !(kept && alerted) => Status::Failed,
-                status => status,
-            }
+            let status = tell(host, args, config, (day, summary.errors));
+            // A report that is mailed takes them along.
+            let mailed =
+                args.output.is_none() || !alerts.mail_waits || told(send_late(host, config));
+            if kept && !alerts.failed && mailed { status } else { Status::Failed }
         }
         Err(error) => {
             let status = extract::refuse(&error);
@@ -134,11 +135,9 @@ fn deliver_or_write(
         }
         None => deliver::mail(host, config, &composed),
     });
-    match done {
-        Err(error) => {
-            log::error!("{}", in_one(&error));
-            Status::Failed
-        }
-        Ok(()) => Status::Done,
-    }
+    if told(done) { Status::Done } else { Status::Failed }
+}
+
+fn told(done: anyhow::Result<()>) -> bool {
+    done.inspect_err(|error| log::error!("{}", in_one(error))).is_ok()
 }

@@ -28,7 +28,7 @@ pub(super) fn run(host: &Host, args: &Args, config: &Config) -> anyhow::Result<T
     let started = Instant::now();
     let layout = layout(config)?;
     make_folder(&config.paths.state_dir)?;
-    let _lock = Lock::wait(&config.paths.state_dir).map_err(hinted)?;
+    let _lock = Lock::wait(&config.paths.state_dir, &|| host.stopping()).map_err(hinted)?;
     let mut store = open_store(config)?;
     let folder = &config.database.export_dir;
     make_folder(folder)?;

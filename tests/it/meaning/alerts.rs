@@ -2,15 +2,18 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{COUNTRIES, DAY, ago, guessed, success};
 use crate::authority::{Authority, pair};
 use crate::http;
 use crate::sentinel::{Ran, Sentinel, failure};
-use crate::smtp::Smtp;
+use crate::smtp::{SILENT, Smtp};
 use crate::tls;
 
 #[test]
@@ -100,11 +103,100 @@ fn a_mail_server_that_fails_is_asked_once_a_run() {
         .set("report.sender_override=sentinel@example.org")
         .set("report.smtp_host=127.0.0.1")
         .set(format!("report.smtp_port={}", server.port));
+    (1..=10).for_each(|day| {
+        sentinel.append("mail.log", success(&ago(day * DAY), "198.18.7.5", "carol"));
+    });
     let asked = || server.heard().commands.iter().filter(|it| it.starts_with("MAIL")).count();
     sentinel.run().exits(1);
     assert_eq!((asked(), &*sentinel.ask_store("SELECT count(*) FROM outbox")), (1, "2"));
     sentinel.run().exits(1);
     assert_eq!((asked(), &*sentinel.ask_store("SELECT count(*) FROM outbox")), (2, "2"));
+    // Nor twice if there is something new beside what waits.
+    for minute in 0..41 {
+        sentinel.append("mail.log", failure(&ago(45 - minute), "203.0.113.178", "carol"));
+    }
+    sentinel.append("mail.log", success(&ago(1), "203.0.113.178", "carol"));
+    sentinel.run().exits(1);
+    assert_eq!((asked(), &*sentinel.ask_store("SELECT count(*) FROM outbox")), (3, "3"));
+}
+
+#[test]
+fn who_is_told_to_end_does_not_wait_for_a_webhook() {
+    let hangs = http::Server::new(|_, _| std::thread::sleep(Duration::from_secs(60)));
+    let sentinel = Sentinel::default()
+        .file("country.csv", COUNTRIES)
+        .file("mail.log", guessed())
+        .set(format!("alert.webhook={}", hangs.url("/")));
+    let mut child = sentinel.command(&["-q"]).spawn().unwrap();
+    eventually("it is told", &|| !hangs.requests().is_empty());
+    let began = Instant::now();
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(15));
+    // A second, where no other tests are busy.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    // Nobody knows whether it was taken: the next one says it again.
+    let takes = http::Server::new(|_, stream| {
+        let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    });
+    let sentinel = sentinel.set(format!("alert.webhook={}", takes.url("/")));
+    sentinel.run().exits(0);
+    let key = |server: &http::Server| server.requests()[0].header("idempotency-key").to_owned();
+    assert_eq!(key(&takes), key(&hangs));
+}
+
+#[test]
+fn what_is_logged_is_recorded_while_a_mail_server_thinks() {
+    let hangs = Smtp::new(&[("MAIL", SILENT)]);
+    let sentinel = Sentinel::default()
+        .file("country.csv", COUNTRIES)
+        .file("mail.log", guessed())
+        .set("report.email=admin@example.org")
+        .set("report.smtp_security=none")
+        .set(format!("report.smtp_port={}", hangs.port));
+    let _follower = Killed(sentinel.command(&["--follow", "-q"]).spawn().unwrap());
+    eventually("it is asked", &|| hangs.heard().commands.iter().any(|it| it.starts_with("MAIL")));
+    sentinel.append("mail.log", failure(&ago(0), "203.0.113.200", "late"));
+    let began = Instant::now();
+    eventually("it is recorded", &|| {
+        sentinel.who_so_far().iter().any(|it| it == "203.0.113.200 late")
+    });
+    // The server has a minute.
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    sentinel.append("mail.log", failure(&ago(0), "203.0.113.200", "later"));
+    Ran::of(&mut sentinel.command(&["--set", "report.email="])).exits(0);
+}
+
+#[test]
+fn what_a_killed_process_was_sending_is_sent_without_news() {
+    let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", guessed());
+    sentinel.run().exits(0);
+    let taken = sentinel.path("taken");
+    let sentinel = sentinel.file("take", format!("#!/bin/sh\ncat >> {}\n", taken.display()));
+    let program = sentinel.path("take");
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    // Two minutes later, another process may try.
+    sentinel.ask_store(
+        "INSERT INTO alert VALUES (1, 'command', unixepoch() - 115, NULL, 'it is being sent') RETURNING 1",
+    );
+    let sentinel = sentinel.set(format!("alert.command={}", program.display()));
+    let _follower = Killed(sentinel.command(&["--follow", "-q"]).spawn().unwrap());
+    eventually("the alert", &|| fs::read_to_string(&taken).is_ok_and(|text| text.ends_with('\n')));
+}
+
+#[test]
+fn who_closes_a_finding_waits_for_who_writes() {
+    let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", guessed());
+    sentinel.run().exits(0);
+    let store = rusqlite::Connection::open(sentinel.path("state/maillogsentinel.db")).unwrap();
+    store.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let ack = sentinel.command(&["findings", "ack", "1"]).spawn().unwrap();
+    let allow = sentinel.command(&["allow", "add", "bob"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    store.execute_batch("ROLLBACK").unwrap();
+    for mut child in [ack, allow] {
+        assert!(child.wait().unwrap().success());
+    }
+    Ran::of(&mut sentinel.command(&["findings"])).exits(0);
 }
 
 #[test]
@@ -216,13 +308,6 @@ fn who_follows_the_log_is_alerted_while_it_does() {
     fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let sentinel = sentinel.set(format!("alert.command={}", program.display()));
     let _follower = Killed(sentinel.command(&["--follow", "-q"]).spawn().unwrap());
-    let eventually = |what: &str, is: &dyn Fn() -> bool| {
-        let begin = std::time::Instant::now();
-        while !is() {
-            assert!(begin.elapsed().as_secs() < 60, "{what}");
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-    };
     eventually("it follows", &|| sentinel.path("work/maillogsentinel.csv").exists());
     assert!(!taken.exists());
     sentinel.append("mail.log", success(&ago(0), "203.0.113.77", "alice"));
@@ -242,13 +327,6 @@ fn who_follows_the_log_sends_what_no_server_took() {
         .set("report.smtp_security=none")
         .set(format!("report.smtp_port={}", refusing.port));
     let follower = Killed(sentinel.command(&["--follow", "-q"]).spawn().unwrap());
-    let eventually = |what: &str, is: &dyn Fn() -> bool| {
-        let begin = std::time::Instant::now();
-        while !is() {
-            assert!(begin.elapsed().as_secs() < 60, "{what}");
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-    };
     eventually("it is tried", &|| !refusing.heard().commands.is_empty());
     let old = "SELECT count(*) FROM failure WHERE user = 'forgotten'";
     eventually("what is too old is forgotten", &|| sentinel.ask_store(old) == "0");
@@ -259,6 +337,15 @@ fn who_follows_the_log_sends_what_no_server_took() {
     eventually("the alert", &|| taking.heard().messages.len() == 1);
     let message = String::from_utf8(taking.message()).unwrap();
     assert!(message.contains("ACCOUNT alice PROBABLY STOLEN"), "{message}");
+}
+
+/// Fails if something does not come true.
+fn eventually(what: &str, is: &dyn Fn() -> bool) {
+    let began = Instant::now();
+    while !is() {
+        assert!(began.elapsed() < Duration::from_secs(90), "never: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// A process that ends with its test, however that ends.
