@@ -112,7 +112,7 @@ pub fn is_url(text: &str) -> bool {
         && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
 
-/// Posts an alert, or leaves it until `stop` says so; what failed is told without the URL, which is often a secret.
+/// Posts an alert, and gives up if `stop` says so; what failed is told without the URL, which is often a secret.
 pub fn post(
     url: &str,
     shape: Shape,
@@ -123,7 +123,11 @@ pub fn post(
     let id = alert.id.clone();
     let (sender, receiver) = channel();
     // It has an end of its own, and that of the process.
-    thread::spawn(move || sender.send(send(&request, &id)));
+    let post = move || sender.send(send(&request, &id));
+    thread::Builder::new().spawn(post).map_err(|error| Trouble {
+        what: format!("no thread can be had: {error}"),
+        cure: "see what uses up this machine".to_owned(),
+    })?;
     let mut stopped = None;
     loop {
         match receiver.recv_timeout(LOOK) {

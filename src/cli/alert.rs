@@ -1,8 +1,5 @@
 //! Alerts about findings that cannot wait for the report: each leaves once by each way that is configured.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
 use jiff::Timestamp;
 
 use super::meaning::sentence_in_one;
@@ -13,26 +10,37 @@ use crate::finding::Finding;
 use crate::host::Host;
 use crate::meaning::Verdict;
 use crate::report::message::{Letter, message_id};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, patiently};
 
 /// The ways, as the store calls them.
 const MAIL: &str = "mail";
 const WEBHOOK: &str = "webhook";
 const COMMAND: &str = "command";
-/// So long another run may write without a break: it may ask for names meanwhile.
-const A_WHILE: Duration = Duration::from_secs(120);
-/// So often it is tried meanwhile.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// How it went.
 #[derive(Default)]
 pub(super) struct Sent {
-    /// Something could not be sent, which was said; the next run tries it again.
-    pub(super) failed: bool,
+    /// Why something could not be sent, which the next run tries again.
+    pub(super) errors: Vec<String>,
     /// Another process is at something, or was killed at it.
     pub(super) later: bool,
     /// A message was put where reports are sent from.
     pub(super) mail_waits: bool,
+}
+
+impl Sent {
+    /// Says what there is to say; whether all went well.
+    pub(super) fn told(&self) -> bool {
+        for error in &self.errors {
+            log::error!("{error}");
+        }
+        if self.later {
+            log::info!(
+                "An alert is left to the run that is at it, or, should that have been killed, to one in two minutes"
+            );
+        }
+        self.errors.is_empty()
+    }
 }
 
 /// Sends what is due by webhook and command, and puts what leaves by mail where reports are sent from.
@@ -45,8 +53,7 @@ pub(super) fn send_due(host: &Host, config: &Config) -> Sent {
         };
         if let Err(error) = done {
             let hint = error.hint().map_or(String::new(), |hint| format!("\n  hint: {hint}"));
-            log::error!("{error}{hint}");
-            sent.failed = true;
+            sent.errors.push(format!("{error}{hint}"));
         }
     }
     sent
@@ -55,9 +62,9 @@ pub(super) fn send_due(host: &Host, config: &Config) -> Sent {
 /// The same, and sends the messages of alerts: for who mails nothing else.
 pub(super) fn send_all(host: &Host, config: &Config) -> Sent {
     let mut sent = send_due(host, config);
-    if let Err(error) = report::send_alerts_late(host, config) {
-        log::error!("{}", report::in_one(&error));
-        sent.failed = true;
+    match report::send_alerts_late(host, config) {
+        Ok(by_us) => sent.later |= !by_us,
+        Err(error) => sent.errors.push(report::in_one(&error)),
     }
     sent
 }
@@ -71,22 +78,33 @@ pub(super) fn has_ways(host: &Host, config: &Config) -> bool {
 /// hold the run up for each finding anew.
 fn send_by(way: &str, (host, config): (&Host, &Config), sent: &mut Sent) -> Result<(), StoreError> {
     let state_dir = &config.paths.state_dir;
+    let stop = || host.stopping();
     let due = Store::open(state_dir)?.alerts_due(way, (host.now)().as_second())?;
     let mut left = due.len();
     for finding in &due {
         left -= 1;
-        let alert = {
-            // Nobody has it open while a server thinks.
+        if stop() {
+            sent.later = true;
+            break;
+        }
+        // Nobody has it open while a server thinks. Those before it may have taken their time.
+        let since = (host.now)().as_second();
+        let claimed = patiently(&stop, || {
             let mut store = Store::open(state_dir)?;
-            // Those before it may have taken their time.
-            if !store.claim_alert((finding.id, way), (host.now)().as_second())? {
-                sent.later = true;
-                continue;
-            }
-            made(host, &store, finding)
+            let is_ours = store.claim_alert((finding.id, way), since)?;
+            Ok(is_ours.then(|| made(host, &store, finding)))
+        });
+        let Some(alert) = claimed? else {
+            sent.later = true;
+            continue;
         };
         let result = leave(way, (host, config), &alert);
-        note((host, config), (finding.id, way), &result)?;
+        let noted = result.as_ref().copied().map_err(|trouble| trouble.what.as_str());
+        // What has left must not leave again.
+        patiently(&stop, || {
+            let now = (host.now)().as_second();
+            Store::open(state_dir)?.note_alert((finding.id, way, since), now, noted)
+        })?;
         let Err(Trouble { what, cure }) = result else {
             log::info!("Alert sent by {way}: {}", alert.title);
             continue;
@@ -96,36 +114,14 @@ fn send_by(way: &str, (host, config): (&Host, &Config), sent: &mut Sent) -> Resu
             1 => ", as is the other one that waits".to_owned(),
             others => format!(", as are the {others} others that wait"),
         };
-        log::error!(
+        sent.errors.push(format!(
             "The alert about {} did not leave by {way}: {what}; it is tried again by the next run{others}\n  \
              hint: {cure}",
             alert.account
-        );
-        sent.failed = true;
+        ));
         break;
     }
     Ok(())
-}
-
-/// Notes what became of an alert, however long another run writes: what has left must not leave again.
-fn note(
-    (host, config): (&Host, &Config),
-    which: (i64, &str),
-    result: &Result<(), Trouble>,
-) -> Result<(), StoreError> {
-    let began = Instant::now();
-    loop {
-        let now = (host.now)().as_second();
-        let noted = result.as_ref().copied().map_err(|trouble| trouble.what.as_str());
-        let done = Store::open(&config.paths.state_dir)
-            .and_then(|mut store| store.note_alert(which, now, noted));
-        match done {
-            Err(error) if error.is_busy() && began.elapsed() < A_WHILE && !host.stopping() => {
-                thread::sleep(LOOK);
-            }
-            done => return done,
-        }
-    }
 }
 
 fn leave(way: &str, (host, config): (&Host, &Config), alert: &Alert) -> Result<(), Trouble> {
@@ -176,25 +172,20 @@ fn made(host: &Host, store: &Store, finding: &Finding) -> Alert {
 /// Puts what is due by mail where reports are sent from.
 fn mail_due((host, config): (&Host, &Config), sent: &mut Sent) -> Result<(), StoreError> {
     let mut store = Store::open(&config.paths.state_dir)?;
-    let now = (host.now)().as_second();
-    for finding in store.alerts_due(MAIL, now)? {
-        if store.claim_alert((finding.id, MAIL), now)? {
-            let alert = made(host, &store, &finding);
-            mail(&mut store, (host, config), &alert)?;
-            sent.mail_waits = true;
-        } else {
-            sent.later = true;
-        }
+    for finding in store.alerts_due(MAIL, (host.now)().as_second())? {
+        let alert = made(host, &store, &finding);
+        sent.mail_waits |=
+            patiently(&|| host.stopping(), || mail(&mut store, (host, config), &alert))?;
     }
     Ok(())
 }
 
-/// Puts an alert where reports are sent from, which tries until a server has taken it.
+/// Puts an alert where reports are sent from, which tries until a server has taken it; false if it is there.
 fn mail(
     store: &mut Store,
     (host, config): (&Host, &Config),
     alert: &Alert,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let made_at = (host.now)().to_zoned(host.zone.clone());
     let to = config.report.recipients(&alert.server);
     let subject = format!("{} {}", config.report.subject_prefix, alert.title);

@@ -34,12 +34,9 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
             // What cannot wait comes first.
             let alerts = if is_over() { Sent::default() } else { alert::send_due(host, config) };
             let mailed = mail(&summary, alerts.mail_waits, (host, config));
+            let alerted = alerts.told();
             let kept = is_over() || retention::enforce_daily(host, config);
-            if kept && !alerts.failed && mailed && !host.stopping() {
-                status
-            } else {
-                Status::Failed
-            }
+            if kept && alerted && mailed && !host.stopping() { status } else { Status::Failed }
         }
         Err(error) => refuse(&error),
     };
@@ -63,7 +60,7 @@ fn mail(summary: &Summary, alerts_wait: bool, (host, config): (&Host, &Config)) 
     } else if config.after_extraction && summary.failures > 0 {
         report::after_extraction(host, config)
     } else if summary.reports_wait || alerts_wait {
-        report::send_late(host, config)
+        report::send_late(host, config).map(drop)
     } else {
         Ok(())
     };

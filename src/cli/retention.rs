@@ -8,7 +8,10 @@ use jiff::tz::TimeZone;
 use crate::config::Config;
 use crate::host::Host;
 use crate::store::lock::Lock;
+use crate::store::retention::{forget, pseudonymise};
 use crate::store::{Store, StoreError};
+
+const DAY: i64 = 86_400;
 
 /// From one step to the next: what waits for the lock tries more often.
 const GAP: Duration = Duration::from_millis(50);
@@ -18,14 +21,15 @@ pub(super) fn is_wanted(config: &Config) -> bool {
     config.keep_events.is_some() || config.pseudonymise_after.is_some()
 }
 
-/// Does it; false if what is too old is still there, which the operational log says.
+/// Does it, or leaves it to the next run if another holds the lock; false if it failed, which the operational log
+/// says.
 pub(super) fn enforce(host: &Host, config: &Config) -> bool {
-    told(&forget(host, config, false))
+    told(&see_to_it(host, config, false))
 }
 
 /// The same, unless it was done today.
 pub(super) fn enforce_daily(host: &Host, config: &Config) -> bool {
-    told(&forget(host, config, true))
+    told(&see_to_it(host, config, true))
 }
 
 fn told(done: &Result<bool, StoreError>) -> bool {
@@ -43,33 +47,34 @@ fn told(done: &Result<bool, StoreError>) -> bool {
 }
 
 /// Whether all of it is done; not if this is to end.
-fn forget(host: &Host, config: &Config, unless_done: bool) -> Result<bool, StoreError> {
+fn see_to_it(host: &Host, config: &Config, unless_done: bool) -> Result<bool, StoreError> {
     if !is_wanted(config) {
         return Ok(true);
     }
+    let state_dir = &config.paths.state_dir;
     let now = (host.now)();
-    let (keep, pseudonymise) = (config.keep_events, config.pseudonymise_after);
-    // Other limits hold at once.
-    let what = format!("{} {keep:?} {pseudonymise:?}", now.to_zoned(TimeZone::UTC).date());
-    if unless_done && Store::open(&config.paths.state_dir)?.has_forgotten(&what)? {
+    let (keep, hide) = (config.keep_events, config.pseudonymise_after);
+    // Limits that were changed are others.
+    let what = format!("{} {keep:?} {hide:?}", now.to_zoned(TimeZone::UTC).date());
+    if unless_done && Store::open(state_dir)?.has_forgotten(&what)? {
         return Ok(true);
     }
-    let mut store = Store::open(&config.paths.state_dir)?;
     let now = now.as_second();
     let stop = || host.stopping();
-    // Others record what is logged between the steps.
+    // Others record what is logged between the steps, or reset the store.
     let turn = || {
         thread::sleep(GAP);
-        Lock::wait(&config.paths.state_dir, &stop)
+        let lock = Lock::wait(state_dir, &stop)?;
+        Ok((lock, Store::open(state_dir)?))
     };
     if let Some(days) = keep {
-        let gone = store.forget(now, days, (&turn, &stop))?;
+        let gone = forget(&turn, now - days * DAY, &stop)?;
         if gone > 0 {
             log::info!("{gone} failed logins older than {days} days are forgotten");
         }
     }
-    if let Some(days) = pseudonymise {
-        let done = store.pseudonymise(now, days, (&turn, &stop))?;
+    if let Some(days) = hide {
+        let done = pseudonymise(&turn, now - days * DAY, &stop)?;
         if done > 0 {
             log::info!("{done} failed logins older than {days} days name nobody any more");
         }
@@ -78,5 +83,6 @@ fn forget(host: &Host, config: &Config, unless_done: bool) -> Result<bool, Store
         log::warn!("Interrupted: what is older than [retention] allows is left to the next run");
         return Ok(false);
     }
+    let (_lock, mut store) = turn()?;
     store.note_forgotten(&what).map(|()| true)
 }

@@ -93,7 +93,7 @@ pub const KEYS: &[Key] = keys! {
         "command": Kind::Text, "", "A program, with its arguments, that gets it as JSON on its standard input.";
     }
     "retention" {
-        "keep_events": Kind::Number { least: 0, most: 36_500 }, "0", "For how many days failures and logins are kept in the store; 0 means for good. Each report sees to it, else the first run of a day, also `--follow`. A finding stays until as many days after it was closed; a low one that nobody closed goes too. The CSV is yours.";
+        "keep_events": Kind::Number { least: 0, most: 36_500 }, "0", "For how many days failures and logins are kept in the store, all but the newest; 0 means for good. Each report sees to it, else the first run of a day, also `--follow`. A finding stays until as many days after it was closed; a low one that nobody closed goes too. The CSV is yours.";
         "pseudonymise_after": Kind::Number { least: 0, most: 36_500 }, "0", "After how many days addresses become their networks in the store, and names a keyed hash; 0 means never. A finding that is not low keeps the account's name until as many days after it was closed.";
     }
     "accounts" {

@@ -1,6 +1,6 @@
 //! Alerts: which finding has left by which way.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 
 use super::casebook::findings::Which;
 use super::{Store, StoreError};
@@ -50,49 +50,46 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let sql = "INSERT INTO alert VALUES (?1, ?2, ?3, NULL, ?4) ON CONFLICT DO UPDATE \
             SET since = excluded.since, trouble = excluded.trouble \
-            WHERE sent IS NULL AND (trouble IS NOT ?4 OR since < ?3 - ?5)";
+            WHERE sent IS NULL AND (trouble IS NOT ?4 OR since NOT BETWEEN ?3 - ?5 AND ?3 + ?5)";
         let values = params![finding, way, now, UNDER_WAY, ABANDONED];
         let claimed = self.connection.execute(sql, values);
         claimed.map(|rows| rows > 0).map_err(|e| self.error("write", e))
     }
 
-    /// Notes that an alert has left, or why it has not.
+    /// Notes that an alert that was taken at `since` has left, or why it has not.
     pub fn note_alert(
         &mut self,
-        (finding, way): (i64, &str),
+        (finding, way, since): (i64, &str, i64),
         now: i64,
         result: Result<(), &str>,
     ) -> Result<(), StoreError> {
-        let noted = note(&self.connection, (finding, way), now, result);
-        noted.map_err(|e| self.error("write", e))
+        // If it is not there any more, the store was reset meanwhile, or another process has taken it.
+        let sql = "UPDATE alert SET sent = ?4, trouble = ?5 \
+            WHERE finding = ?1 AND way = ?2 AND since = ?3 AND trouble = ?6";
+        let (sent, trouble) = (result.is_ok().then_some(now), result.err());
+        let values = params![finding, way, since, sent, trouble, UNDER_WAY];
+        self.connection.execute(sql, values).map(drop).map_err(|e| self.error("write", e))
     }
 
-    /// Notes that an alert has left by mail, and puts its message where it is sent from, in one step.
+    /// Notes that an alert has left by mail, and puts its message where it is sent from, in one step; false if it
+    /// was there before.
     pub fn mail_alert(
         &mut self,
         finding: i64,
         now: i64,
         (about, recipients, message): (&str, &[String], &[u8]),
-    ) -> Result<(), StoreError> {
-        let mut write = || -> rusqlite::Result<()> {
+    ) -> Result<bool, StoreError> {
+        let mut write = || -> rusqlite::Result<bool> {
             let transaction = self.connection.transaction()?;
-            let sql = "INSERT INTO outbox VALUES (NULL, ?, ?, 0, ?, ?, NULL)";
-            transaction.execute(sql, params![about, recipients.join("\n"), message, now])?;
-            note(&transaction, (finding, "mail"), now, Ok(()))?;
-            transaction.commit()
+            let note = "INSERT INTO alert VALUES (?1, 'mail', ?2, ?2, NULL) ON CONFLICT DO UPDATE \
+                SET sent = excluded.sent, trouble = NULL WHERE sent IS NULL";
+            let is_new = transaction.execute(note, [finding, now])? > 0;
+            if is_new {
+                let sql = "INSERT INTO outbox VALUES (NULL, ?, ?, 0, ?, ?, NULL)";
+                transaction.execute(sql, params![about, recipients.join("\n"), message, now])?;
+            }
+            transaction.commit().map(|()| is_new)
         };
         write().map_err(|e| self.error("write", e))
     }
-}
-
-fn note(
-    connection: &Connection,
-    (finding, way): (i64, &str),
-    now: i64,
-    result: Result<(), &str>,
-) -> rusqlite::Result<()> {
-    // It was claimed; if it is not there any more, the store was reset meanwhile, and numbers mean others.
-    let sql = "UPDATE alert SET sent = ?3, trouble = ?4 WHERE finding = ?1 AND way = ?2";
-    let (sent, trouble) = (result.is_ok().then_some(now), result.err());
-    connection.execute(sql, params![finding, way, sent, trouble]).map(drop)
 }

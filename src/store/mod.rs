@@ -29,7 +29,7 @@ pub mod whole;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -42,7 +42,9 @@ use crate::untrusted::Untrusted;
 pub use batch::{Batch, Novelty};
 
 /// So long a run may write without a break, and somebody may wait for that.
-const A_WHILE: Duration = Duration::from_secs(60);
+const A_WHILE: Duration = Duration::from_secs(120);
+/// So often it is tried meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The store's file, in the state folder.
 pub const FILE_NAME: &str = "maillogsentinel.db";
@@ -151,6 +153,23 @@ impl StoreError {
                     .to_owned(),
             ),
             Self::NotOurCsv(_) | Self::NotAFile(_) => Some("set `csv_filename` in section [paths]".to_owned()),
+        }
+    }
+}
+
+/// Does `write`, again and again while another run writes, which may ask for names meanwhile; not longer than
+/// that may take, or until `stop`.
+pub fn patiently<T>(
+    stop: &dyn Fn() -> bool,
+    mut write: impl FnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let began = Instant::now();
+    loop {
+        match write() {
+            Err(error) if error.is_busy() && began.elapsed() < A_WHILE && !stop() => {
+                std::thread::sleep(LOOK);
+            }
+            done => return done,
         }
     }
 }

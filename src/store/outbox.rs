@@ -1,7 +1,7 @@
 //! Reports that no server took yet: kept until one does.
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::{Store, StoreError};
 
@@ -40,8 +40,10 @@ impl Store {
         let oldest = made.as_second() - LONGEST_SECONDS;
         let mut write = || -> rusqlite::Result<_> {
             let transaction = self.connection.transaction()?;
-            transaction.execute("DELETE FROM outbox WHERE day = ?", [about])?;
             transaction.execute(sql, values)?;
+            // One that is being sent at the moment may be among those; its number is not given to the new one.
+            let earlier = "DELETE FROM outbox WHERE day = ?1 AND id < ?2";
+            transaction.execute(earlier, params![about, transaction.last_insert_rowid()])?;
             let dropped = transaction
                 .prepare(trim)?
                 .query_map([oldest, MOST], |row| row.get(0))?
@@ -71,10 +73,11 @@ impl Store {
         read().map_err(|e| self.error("read", e))
     }
 
-    /// The message of row `id`.
-    pub fn message(&self, id: i64) -> Result<Vec<u8>, StoreError> {
+    /// The message of row `id`; `None` if another took its place.
+    pub fn message(&self, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
         let sql = "SELECT message FROM outbox WHERE id = ?";
-        self.connection.query_row(sql, [id], |row| row.get(0)).map_err(|e| self.error("read", e))
+        let found = self.connection.query_row(sql, [id], |row| row.get(0)).optional();
+        found.map_err(|e| self.error("read", e))
     }
 
     /// Notes that `recipients` of row `id` are left, whether others have it, and why; none left means
@@ -92,5 +95,26 @@ impl Store {
             self.connection.execute(sql, params![recipients.join("\n"), taken, trouble, id])
         };
         done.map(drop).map_err(|e| self.error("write", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_is_being_sent_is_not_taken_for_the_one_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let to = ["bob@example.org".to_owned()];
+        let mut put = |message: &[u8]| {
+            store.put_in_outbox("2026-11-22", &to, message, Timestamp::UNIX_EPOCH).unwrap();
+            store.outbox().unwrap().first().unwrap().id
+        };
+        let (old, new) = (put(b"old"), put(b"new"));
+        assert_eq!(store.message(old).unwrap(), None);
+        // A server has taken the old one.
+        store.keep_in_outbox(old, (&[], true), "").unwrap();
+        assert_eq!(store.message(new).unwrap().as_deref(), Some(&b"new"[..]));
     }
 }

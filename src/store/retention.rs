@@ -18,7 +18,6 @@ use crate::store::figures::text;
 
 /// Rows of one step.
 const STEP: i64 = 20_000;
-const DAY: i64 = 86_400;
 /// How many hexadecimal digits of a name's hash are kept.
 const DIGITS: usize = 16;
 /// The findings that are as old as what goes: whom somebody has to see to stays, and a thief who was seen
@@ -28,8 +27,56 @@ const OLD_FINDINGS: &str = "SELECT id FROM finding WHERE time < ?1 \
 /// What a name that was replaced starts with.
 const MARK: &str = "pseudonym-";
 
-/// Waits for the lock.
-type Turn<'a> = &'a dyn Fn() -> Result<Lock, StoreError>;
+/// Waits for the lock, and opens the store for a step.
+pub type Turn<'a> = &'a dyn Fn() -> Result<(Lock, Store), StoreError>;
+
+/// Deletes what is older than the second `before`; gives how many failures went.
+pub fn forget(turn: Turn<'_>, before: i64, stop: &dyn Fn() -> bool) -> Result<u64, StoreError> {
+    let gone = in_steps(turn, stop, |store| store.forget_some(before))?;
+    if !stop() {
+        let (_lock, mut store) = turn()?;
+        store.forget_rest(before).map_err(|e| store.error("write", e))?;
+    }
+    Ok(gone)
+}
+
+/// In what is older than the second `before`, replaces addresses by their networks and names by a hash with this
+/// store's own key; gives how many failures that was.
+pub fn pseudonymise(
+    turn: Turn<'_>,
+    before: i64,
+    stop: &dyn Fn() -> bool,
+) -> Result<u64, StoreError> {
+    let (mut after, mut done) = (None, 0);
+    in_steps(turn, stop, |store| {
+        let (read, changed) = store.pseudonymise_some(before, &mut after)?;
+        done += changed;
+        Ok(read)
+    })?;
+    if !stop() {
+        let (_lock, mut store) = turn()?;
+        store.pseudonymise_rest(before).map_err(|e| store.error("write", e))?;
+    }
+    Ok(done)
+}
+
+/// Does steps until one has nothing to do; gives the sum of what they did.
+fn in_steps(
+    turn: Turn<'_>,
+    stop: &dyn Fn() -> bool,
+    mut some_of_it: impl FnMut(&mut Store) -> rusqlite::Result<u64>,
+) -> Result<u64, StoreError> {
+    let mut done = 0;
+    while !stop() {
+        let (_lock, mut store) = turn()?;
+        let some = some_of_it(&mut store).map_err(|e| store.error("write", e))?;
+        done += some;
+        if some == 0 {
+            break;
+        }
+    }
+    Ok(done)
+}
 
 impl Store {
     /// Whether `what`, a day with its limits, was noted last.
@@ -43,22 +90,6 @@ impl Store {
     pub fn note_forgotten(&mut self, what: &str) -> Result<(), StoreError> {
         let noted = self.connection.execute("REPLACE INTO forgotten VALUES (1, ?)", [what]);
         noted.map(drop).map_err(|e| self.error("write", e))
-    }
-
-    /// Deletes what is older than `days`; gives how many failures went.
-    pub fn forget(
-        &mut self,
-        now: i64,
-        days: i64,
-        (turn, stop): (Turn<'_>, &dyn Fn() -> bool),
-    ) -> Result<u64, StoreError> {
-        let before = now - days * DAY;
-        let gone = self.in_steps((turn, stop), |store| store.forget_some(before))?;
-        if !stop() {
-            let _lock = turn()?;
-            self.forget_rest(before).map_err(|e| self.error("write", e))?;
-        }
-        Ok(gone)
     }
 
     fn forget_some(&mut self, before: i64) -> rusqlite::Result<u64> {
@@ -111,45 +142,6 @@ impl Store {
             (SELECT origin FROM failure ORDER BY id LIMIT 1)";
         transaction.execute(sql, [])?;
         transaction.commit()
-    }
-
-    /// In what is older than `days`, replaces addresses by their networks and names by a hash with this
-    /// store's own key; gives how many failures that was.
-    pub fn pseudonymise(
-        &mut self,
-        now: i64,
-        days: i64,
-        (turn, stop): (Turn<'_>, &dyn Fn() -> bool),
-    ) -> Result<u64, StoreError> {
-        let before = now - days * DAY;
-        let (mut after, mut done) = (None, 0);
-        self.in_steps((turn, stop), |store| {
-            let (read, changed) = store.pseudonymise_some(before, &mut after)?;
-            done += changed;
-            Ok(read)
-        })?;
-        if !stop() {
-            let _lock = turn()?;
-            self.pseudonymise_rest(before).map_err(|e| self.error("write", e))?;
-        }
-        Ok(done)
-    }
-
-    /// Does steps until one has nothing to do; gives the sum of what they did.
-    fn in_steps(
-        &mut self,
-        (turn, stop): (Turn<'_>, &dyn Fn() -> bool),
-        mut some_of_it: impl FnMut(&mut Self) -> rusqlite::Result<u64>,
-    ) -> Result<u64, StoreError> {
-        let mut done = 0;
-        loop {
-            let _lock = turn()?;
-            let some = some_of_it(self).map_err(|e| self.error("write", e))?;
-            done += some;
-            if some == 0 || stop() {
-                return Ok(done);
-            }
-        }
     }
 
     /// Does some failures, from the row `after` on or from where all before are done; gives how many it

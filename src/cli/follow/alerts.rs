@@ -14,6 +14,10 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// but so often at least.
 const SELDOM: Duration = Duration::from_secs(900);
 
+/// So long it may take to end: a server, or a command, has half a second then.
+const END: Duration = Duration::from_millis(700);
+const LOOK: Duration = Duration::from_millis(10);
+
 #[derive(Default)]
 pub(super) struct Alerts {
     wanted: bool,
@@ -28,11 +32,6 @@ impl Alerts {
     /// process before this one left.
     pub(super) fn go_on(&mut self, news: bool, host: &Host, config: &Config) {
         self.wanted |= news || self.began.is_none();
-        if let Some(thread) = self.thread.take_if(|thread| thread.is_finished()) {
-            let sent = thread.join().unwrap_or_else(|_| Sent { failed: true, ..Sent::default() });
-            self.failures = if sent.failed { self.failures + 1 } else { 0 };
-            self.wanted |= sent.later;
-        }
         let pause = match (self.wanted, self.failures) {
             (true, 0) => PAUSE,
             // Busy servers have news each second.
@@ -48,8 +47,30 @@ impl Alerts {
             return;
         }
         let (host, config) = (host.clone(), config.clone());
-        (self.wanted, self.began) = (false, Some(Instant::now()));
         let send = move || send_all(&host, &config);
         self.thread = std::thread::Builder::new().name("alerts".to_owned()).spawn(send).ok();
+        (self.wanted, self.began) = (self.thread.is_none(), Some(Instant::now()));
+    }
+
+    /// What there is to tell of it, once it is done.
+    pub(super) fn told(&mut self) -> Vec<String> {
+        let Some(thread) = self.thread.take_if(|thread| thread.is_finished()) else {
+            return Vec::new();
+        };
+        let lost =
+            |_| Sent { errors: vec!["alerts could not be sent".to_owned()], ..Sent::default() };
+        let sent = thread.join().unwrap_or_else(lost);
+        self.failures = if sent.errors.is_empty() { 0 } else { self.failures + 1 };
+        self.wanted |= sent.later;
+        sent.errors
+    }
+
+    /// Lets the thread note what became of what it was sending, and end what it started.
+    pub(super) fn end(&self) {
+        let began = Instant::now();
+        let is_at_work = || self.thread.as_ref().is_some_and(|thread| !thread.is_finished());
+        while is_at_work() && began.elapsed() < END {
+            std::thread::sleep(LOOK);
+        }
     }
 }

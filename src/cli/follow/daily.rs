@@ -17,11 +17,11 @@ pub(super) struct Daily {
 }
 
 impl Daily {
-    /// Starts the thread if it is time.
-    pub(super) fn go_on(&mut self, host: &Host, config: &Config) {
+    /// Starts the thread if it is time, and all `is_judged`: what is not is not forgotten.
+    pub(super) fn go_on(&mut self, is_judged: bool, host: &Host, config: &Config) {
         self.thread.take_if(|thread| thread.is_finished());
         let rested = self.began.is_none_or(|began| began.elapsed() >= PAUSE);
-        if !retention::is_wanted(config) || !rested || self.thread.is_some() {
+        if !is_judged || !retention::is_wanted(config) || !rested || self.thread.is_some() {
             return;
         }
         let (host, config) = (host.clone(), config.clone());

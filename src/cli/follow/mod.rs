@@ -152,7 +152,7 @@ impl<'a> Follower<'a> {
             // large. What is wrong with it, the first pass tells.
             self.systemd.patiently(|| drop(Store::open(state_dir)));
         }
-        loop {
+        let status = loop {
             let next = self.pass();
             match self.wait(&next) {
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => break Status::Done,
@@ -169,7 +169,10 @@ impl<'a> Follower<'a> {
                 Ok(()) => {}
             }
             self.arm();
-        }
+        };
+        self.host.stop.store(true, Ordering::Relaxed);
+        self.alerts.end();
+        status
     }
 
     /// Watches the logs as they are now.
@@ -226,7 +229,8 @@ impl<'a> Follower<'a> {
 
     fn passed(&mut self, pass: Pass, rest: Instant) -> Next {
         let Pass { summary, events, more } = pass;
-        if self.trouble.take().is_some() {
+        let recovered = self.trouble.take().is_some();
+        if recovered {
             log::info!("Works again; failed logins recorded: {}", summary.failures);
         }
         self.recorded += summary.failures;
@@ -240,9 +244,15 @@ impl<'a> Follower<'a> {
             output.add(&events);
         }
         self.late.go_on(summary.names_late > 0, self.host, &self.config);
-        let news = summary.failures + summary.logins > 0;
+        for error in self.alerts.told() {
+            if self.live.told.is_news(&error) {
+                log::error!("{error}");
+            }
+        }
+        // What a pass recorded that failed afterwards was judged by this one.
+        let news = summary.failures + summary.logins > 0 || recovered;
         self.alerts.go_on(news, self.host, &self.config);
-        self.daily.go_on(self.host, &self.config);
+        self.daily.go_on(!summary.put_off, self.host, &self.config);
         let at = match (summary.moved, self.blind) {
             (true, _) => rest,
             (_, true) => rest + BLIND,

@@ -12,7 +12,7 @@ use crate::report::send::{self, SendError, Server};
 use crate::report::{Attachment, text};
 use crate::store::lock::Lock;
 use crate::store::outbox::Waiting;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, patiently};
 
 /// The report as a message.
 pub(super) fn letter(host: &Host, config: &Config, composed: &Composed) -> Letter {
@@ -66,29 +66,30 @@ pub(super) fn mail(host: &Host, config: &Config, composed: &Composed) -> anyhow:
     send_all(&mut Store::open(&config.paths.state_dir)?, host, config)
 }
 
-/// Sends what waits, if there is anything; leaves it to another process that is at it.
-pub(in crate::cli) fn send_late(host: &Host, config: &Config) -> anyhow::Result<()> {
+/// Sends what waits, if there is anything; false if it is left to another process that is at it.
+pub(in crate::cli) fn send_late(host: &Host, config: &Config) -> anyhow::Result<bool> {
     let lock = Lock::of_mail_soon(&config.paths.state_dir, &|| host.stopping());
     let _lock = match lock {
         Err(StoreError::Locked { holder, .. }) => {
-            log::info!("What waits to be mailed is left to {holder}, which is at it");
-            return Ok(());
+            log::debug!("What waits to be mailed is left to {holder}, which is at it");
+            return Ok(false);
         }
         lock => lock?,
     };
-    send_all(&mut Store::open(&config.paths.state_dir)?, host, config)
+    send_all(&mut Store::open(&config.paths.state_dir)?, host, config).map(|()| true)
 }
 
 /// The same if an alert is among it.
-pub(in crate::cli) fn send_alerts_late(host: &Host, config: &Config) -> anyhow::Result<()> {
+pub(in crate::cli) fn send_alerts_late(host: &Host, config: &Config) -> anyhow::Result<bool> {
     let waiting = Store::open(&config.paths.state_dir)?.outbox()?;
     let has_alert = waiting.iter().any(|it| finding_of(&it.day).is_some());
-    if has_alert { send_late(host, config) } else { Ok(()) }
+    if has_alert { send_late(host, config) } else { Ok(true) }
 }
 
-/// Sends what waits, the oldest first; fails unless every recipient has everything.
+/// Sends what waits, the oldest first, and what others put there meanwhile; fails unless every recipient has
+/// everything.
 fn send_all(store: &mut Store, host: &Host, config: &Config) -> anyhow::Result<()> {
-    let waiting = store.outbox()?;
+    let mut waiting = store.outbox()?;
     if waiting.is_empty() {
         return Ok(());
     }
@@ -98,8 +99,9 @@ fn send_all(store: &mut Store, host: &Host, config: &Config) -> anyhow::Result<(
     let server = config.report.smtp.server(&host.full_name(), host.credentials.as_deref());
     let server = server.map_err(|note| anyhow::anyhow!("{note}"))?;
     let mut trouble = None;
-    for report in waiting {
-        match send_one(store, (host, config), (&server, &report)) {
+    while let Some(report) = waiting.first() {
+        let last = report.id;
+        match send_one(store, (host, config), (&server, report)) {
             Ok(refused) => trouble = refused.or(trouble),
             // It may be this one alone that the server does not like.
             Err(Failed { for_good: true, error }) => trouble = Some(error),
@@ -111,6 +113,8 @@ fn send_all(store: &mut Store, host: &Host, config: &Config) -> anyhow::Result<(
                 );
             }
         }
+        waiting = store.outbox()?;
+        waiting.retain(|report| report.id > last);
     }
     trouble.map_or(Ok(()), Err)
 }
@@ -147,6 +151,10 @@ fn send_one(
     (host, config): (&Host, &Config),
     (server, report): (&Server, &Waiting),
 ) -> Result<Option<anyhow::Error>, Failed> {
+    // What a server has taken must not be sent again because another run is writing.
+    let keep = |store: &mut Store, left: (&[String], bool), trouble: &str| {
+        patiently(&|| host.stopping(), || store.keep_in_outbox(report.id, left, trouble))
+    };
     let address = |text: &String| Address::parse(text, "localhost");
     let waiting: Vec<_> = report.recipients.iter().filter_map(address).collect();
     // The configuration may have been mended since: who is not in it any more gets nothing.
@@ -157,7 +165,7 @@ fn send_one(
         left
     } else if report.taken {
         // The others have it, and are not to have it twice.
-        store.keep_in_outbox(report.id, (&[], true), "")?;
+        keep(store, (&[], true), "")?;
         return Ok(None);
     } else if wanted.is_empty() {
         waiting
@@ -165,7 +173,8 @@ fn send_one(
         wanted
     };
     let from = config.report.sender(&host.user(), &name);
-    let message = store.message(report.id)?;
+    // Another may have taken its place meanwhile.
+    let Some(message) = store.message(report.id)? else { return Ok(None) };
     let sent = match send::send(server, (&from, &to), &message, &|| host.stopping()) {
         Ok(sent) => sent,
         Err(error) => {
@@ -177,7 +186,7 @@ fn send_one(
                 ),
                 _ => error.to_string(),
             };
-            store.keep_in_outbox(report.id, (&report.recipients, report.taken), &text)?;
+            keep(store, (&report.recipients, report.taken), &text)?;
             let for_good = matches!(error, SendError::Refused { .. });
             let kept = if for_good { "; it is kept, and tried again by the next run" } else { "" };
             let name = named(&report.day);
@@ -200,7 +209,7 @@ fn send_one(
     let refused =
         [told(&never, "refuses"), told(&later, "does not take for now, but is asked again for")];
     let refused: Vec<_> = refused.into_iter().flatten().collect();
-    store.keep_in_outbox(report.id, (&left, true), &refused.join("; "))?;
+    keep(store, (&left, true), &refused.join("; "))?;
     Ok((!refused.is_empty()).then(|| {
         anyhow::anyhow!("The {} did not reach all: {}", named(&report.day), refused.join("; "))
     }))

@@ -67,12 +67,10 @@ fn from_the_log(host: &Host, args: &Args, config: &Config, (day, bar): (Date, &m
         }
         Ok(summary) => {
             let alerts = alert::send_due(host, config);
-            let kept = retention::enforce(host, config);
-            let status = tell(host, args, config, (day, summary.errors));
-            // A report that is mailed takes them along.
-            let mailed =
-                args.output.is_none() || !alerts.mail_waits || told(send_late(host, config));
-            if kept && !alerts.failed && mailed { status } else { Status::Failed }
+            let alerted = alerts.told();
+            let status = tell(host, args, config, (day, summary.errors), alerts.mail_waits);
+            let kept = host.stopping() || retention::enforce(host, config);
+            if kept && alerted && !host.stopping() { status } else { Status::Failed }
         }
         Err(error) => {
             let status = extract::refuse(&error);
@@ -114,11 +112,24 @@ pub(super) fn in_one(error: &anyhow::Error) -> String {
 }
 
 /// Makes the report and takes it where it was asked for.
-fn tell(host: &Host, args: &Args, config: &Config, (day, errors): (Date, Vec<String>)) -> Status {
+fn tell(
+    host: &Host,
+    args: &Args,
+    config: &Config,
+    (day, errors): (Date, Vec<String>),
+    alerts_wait: bool,
+) -> Status {
+    if host.stopping() {
+        log::warn!("Interrupted: no report was made");
+        return Status::Failed;
+    }
     let could_not_read = !errors.is_empty();
     let composed = compose::report(host, config, (day, errors));
+    // A report that is mailed takes them along.
+    let is_mailed = composed.is_ok() && args.output.is_none();
+    let alerted = !alerts_wait || is_mailed || told(send_late(host, config).map(drop));
     match deliver_or_write(host, args, config, composed) {
-        Status::Done if could_not_read => Status::Failed,
+        Status::Done if could_not_read || !alerted => Status::Failed,
         status => status,
     }
 }

@@ -184,6 +184,29 @@ fn what_a_killed_process_was_sending_is_sent_without_news() {
 }
 
 #[test]
+fn a_command_ends_with_who_follows_and_is_started_again() {
+    let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", guessed());
+    let [begun, taken] = ["begun", "taken"].map(|name| sentinel.path(name));
+    let script = format!(
+        "#!/bin/sh\n[ -e {0} ] || {{ : > {0}; sleep 60; }}\ncat >> {1}\n",
+        begun.display(),
+        taken.display()
+    );
+    let sentinel = sentinel.file("take", script);
+    let program = sentinel.path("take");
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let sentinel = sentinel.set(format!("alert.command={}", program.display()));
+    let mut child = sentinel.command(&["--follow", "-q"]).spawn().unwrap();
+    eventually("it is started", &|| begun.exists());
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
+    let trouble = sentinel.ask_store("SELECT trouble FROM alert");
+    assert_eq!((&*trouble, taken.exists()), ("the run was told to end", false));
+    sentinel.run().exits(0);
+    assert_eq!(fs::read_to_string(&taken).unwrap().lines().count(), 1);
+}
+
+#[test]
 fn who_closes_a_finding_waits_for_who_writes() {
     let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", guessed());
     sentinel.run().exits(0);
