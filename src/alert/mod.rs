@@ -132,8 +132,14 @@ pub fn post(
     loop {
         match receiver.recv_timeout(LOOK) {
             Ok(done) => return done,
-            Err(RecvTimeoutError::Timeout) if !is_over(&mut stopped, stop) => {}
-            Err(_) => return Err(interrupted()),
+            Err(RecvTimeoutError::Timeout) if is_over(&mut stopped, stop) => {
+                return Err(interrupted());
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                let cure = "see `journalctl -u maillogsentinel`, and report it".to_owned();
+                return Err(Trouble { what: "what sends it broke".to_owned(), cure });
+            }
         }
     }
 }
@@ -146,7 +152,8 @@ fn is_over(stopped: &mut Option<Instant>, stop: &dyn Fn() -> bool) -> bool {
     stopped.is_some_and(|at| at.elapsed() > GRACE)
 }
 
-fn interrupted() -> Trouble {
+/// What is said of an alert that is not waited for any more.
+pub fn interrupted() -> Trouble {
     Trouble { what: "the run was told to end".to_owned(), cure: "nothing to do".to_owned() }
 }
 

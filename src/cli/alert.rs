@@ -36,7 +36,7 @@ impl Sent {
         }
         if self.later {
             log::info!(
-                "An alert is left to the run that is at it, or, should that have been killed, to one in two minutes"
+                "An alert is left to the run that is at it, or, should that have been killed, to one in four minutes"
             );
         }
         self.errors.is_empty()
@@ -84,21 +84,26 @@ fn send_by(way: &str, (host, config): (&Host, &Config), sent: &mut Sent) -> Resu
     for finding in &due {
         left -= 1;
         if stop() {
-            sent.later = true;
             break;
         }
         // Nobody has it open while a server thinks. Those before it may have taken their time.
-        let since = (host.now)().as_second();
         let claimed = patiently(&stop, || {
             let mut store = Store::open(state_dir)?;
+            let there = store.finding(finding.id)?;
+            // After a reset the number is another's.
+            if there.is_none_or(|it| (it.time, &it.account) != (finding.time, &finding.account)) {
+                return Ok(None);
+            }
+            let since = (host.now)().as_second();
             let is_ours = store.claim_alert((finding.id, way), since)?;
-            Ok(is_ours.then(|| made(host, &store, finding)))
+            Ok(is_ours.then(|| (since, made(host, &store, finding))))
         });
-        let Some(alert) = claimed? else {
+        let Some((since, alert)) = claimed? else {
             sent.later = true;
             continue;
         };
-        let result = leave(way, (host, config), &alert);
+        let result =
+            if stop() { Err(alert::interrupted()) } else { leave(way, (host, config), &alert) };
         let noted = result.as_ref().copied().map_err(|trouble| trouble.what.as_str());
         // What has left must not leave again.
         patiently(&stop, || {

@@ -33,8 +33,8 @@ pub(super) fn run(host: &Host, args: &Args, (config, odd): (&Config, &[Note])) -
             let is_over = || summary.interrupted || host.stopping();
             // What cannot wait comes first.
             let alerts = if is_over() { Sent::default() } else { alert::send_due(host, config) };
-            let mailed = mail(&summary, alerts.mail_waits, (host, config));
             let alerted = alerts.told();
+            let mailed = mail(&summary, alerts.mail_waits, (host, config));
             let kept = is_over() || retention::enforce_daily(host, config);
             if kept && alerted && mailed && !host.stopping() { status } else { Status::Failed }
         }

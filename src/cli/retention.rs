@@ -1,5 +1,6 @@
 //! Forgets what is older than the configuration allows: with each report, else by the first run of a day.
 
+use std::os::unix::fs::MetadataExt;
 use std::thread;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::config::Config;
 use crate::host::Host;
 use crate::store::lock::Lock;
 use crate::store::retention::{forget, pseudonymise};
-use crate::store::{Store, StoreError};
+use crate::store::{FILE_NAME, Store, StoreError};
 
 const DAY: i64 = 86_400;
 
@@ -62,9 +63,16 @@ fn see_to_it(host: &Host, config: &Config, unless_done: bool) -> Result<bool, St
     let now = now.as_second();
     let stop = || host.stopping();
     // Others record what is logged between the steps, or reset the store.
+    let path = state_dir.join(FILE_NAME);
+    let which = || path.metadata().ok().map(|meta| (meta.dev(), meta.ino()));
+    let this = which();
     let turn = || {
         thread::sleep(GAP);
         let lock = Lock::wait(state_dir, &stop)?;
+        if which() != this {
+            let holder = "a reset".to_owned();
+            return Err(StoreError::Locked { doing: "at work", path: path.clone(), holder });
+        }
         Ok((lock, Store::open(state_dir)?))
     };
     if let Some(days) = keep {

@@ -10,8 +10,8 @@ use crate::finding::Finding;
 const RECENT: i64 = 7 * 86_400;
 /// What stands for the trouble of an alert that a process is sending.
 const UNDER_WAY: &str = "it is being sent";
-/// After so many seconds that process was killed.
-const ABANDONED: i64 = 120;
+/// After so many seconds that process was killed: a command has 30, and to note its end may take 120 more.
+const ABANDONED: i64 = 240;
 
 impl Store {
     /// Severe findings that have not left by `way`: those that were never tried, then those that were tried

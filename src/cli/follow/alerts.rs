@@ -17,6 +17,8 @@ const SELDOM: Duration = Duration::from_secs(900);
 /// So long it may take to end: a server, or a command, has half a second then.
 const END: Duration = Duration::from_millis(700);
 const LOOK: Duration = Duration::from_millis(10);
+/// What lasts is said again after so long.
+const ONCE_IN: Duration = Duration::from_secs(3600);
 
 #[derive(Default)]
 pub(super) struct Alerts {
@@ -24,6 +26,8 @@ pub(super) struct Alerts {
     /// How often in a row something could not be sent.
     failures: u32,
     began: Option<Instant>,
+    /// What was said last, and when.
+    said: Option<(Vec<String>, Instant)>,
     thread: Option<JoinHandle<Sent>>,
 }
 
@@ -62,6 +66,13 @@ impl Alerts {
         let sent = thread.join().unwrap_or_else(lost);
         self.failures = if sent.errors.is_empty() { 0 } else { self.failures + 1 };
         self.wanted |= sent.later;
+        let is_known = |(errors, at): &(Vec<String>, Instant)| {
+            *errors == sent.errors && at.elapsed() < ONCE_IN
+        };
+        if self.said.as_ref().is_some_and(is_known) {
+            return Vec::new();
+        }
+        self.said = Some((sent.errors.clone(), Instant::now()));
         sent.errors
     }
 

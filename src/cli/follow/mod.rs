@@ -172,6 +172,7 @@ impl<'a> Follower<'a> {
         };
         self.host.stop.store(true, Ordering::Relaxed);
         self.alerts.end();
+        self.alerts.told().iter().for_each(|error| log::error!("{error}"));
         status
     }
 
@@ -202,6 +203,7 @@ impl<'a> Follower<'a> {
         let room = self.output.as_ref().is_some_and(Output::is_empty);
         let machine = (self.host, &self.config);
         let done = self.live.pass(machine, &mut Pulse(&mut self.systemd), room);
+        self.alerts.told().iter().for_each(|error| log::error!("{error}"));
         for warning in self.late.told() {
             // How many names were late differs each time.
             if self.live.told.is_news("names were late") {
@@ -244,11 +246,6 @@ impl<'a> Follower<'a> {
             output.add(&events);
         }
         self.late.go_on(summary.names_late > 0, self.host, &self.config);
-        for error in self.alerts.told() {
-            if self.live.told.is_news(&error) {
-                log::error!("{error}");
-            }
-        }
         // What a pass recorded that failed afterwards was judged by this one.
         let news = summary.failures + summary.logins > 0 || recovered;
         self.alerts.go_on(news, self.host, &self.config);

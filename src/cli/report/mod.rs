@@ -88,8 +88,14 @@ pub(super) fn after_extraction(host: &Host, config: &Config) -> anyhow::Result<(
     let latest = Store::open(&config.paths.state_dir)?.latest_day(&host.zone)?;
     let today = (host.now)().to_zoned(host.zone.clone()).date();
     let day = latest.map_or(today, |day| day.min(today));
-    let composed = compose::report(host, config, (day, Vec::new()))?;
-    deliver::mail(host, config, &composed)
+    match compose::report(host, config, (day, Vec::new())) {
+        Ok(composed) => deliver::mail(host, config, &composed),
+        Err(error) => {
+            // Alerts that wait have nothing to do with it.
+            told(send_late(host, config).map(drop));
+            Err(error)
+        }
+    }
 }
 
 /// An error with its causes; hints last.

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
@@ -64,6 +65,28 @@ enum Channel<'a> {
     Closed,
 }
 
+/// A connection to the first of the host's addresses that answers.
+fn reach(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
+    let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "its name has no address");
+    for (at, address) in addresses.iter().enumerate() {
+        // Each gets its share of the time, or a silent first one would use up all of it.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(addresses.len() - at).unwrap_or(1);
+        match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
+            Ok(stream) => {
+                stream.set_read_timeout(Some(LOOK))?;
+                stream.set_write_timeout(Some(LOOK))?;
+                // Commands are short and each waits for its answer.
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
 /// A connection to a server.
 pub(super) struct Wire<'a> {
     channel: Channel<'a>,
@@ -71,32 +94,34 @@ pub(super) struct Wire<'a> {
 
 impl<'a> Wire<'a> {
     /// Connects to the first of the host's addresses that answers.
+    ///
+    /// In a thread: neither a look-up of a name nor a connection can be asked to end.
     pub(super) fn connect(
         host: &str,
         port: u16,
         deadline: Instant,
         stop: Stop<'a>,
     ) -> io::Result<Self> {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let addresses: Vec<SocketAddr> = (bare, port).to_socket_addrs()?.collect();
-        let mut failed = io::Error::new(io::ErrorKind::NotFound, "its name has no address");
-        for (at, address) in addresses.iter().enumerate() {
-            // Each gets its share of the time, or a silent first one would use up all of it.
-            let left = deadline.saturating_duration_since(Instant::now());
-            let share = left / u32::try_from(addresses.len() - at).unwrap_or(1);
-            match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let (sender, receiver) = channel();
+        let reach = move || sender.send(reach(&host, port, deadline));
+        std::thread::Builder::new().spawn(reach)?;
+        loop {
+            match receiver.recv_timeout(LOOK) {
                 Ok(stream) => {
-                    stream.set_read_timeout(Some(LOOK))?;
-                    stream.set_write_timeout(Some(LOOK))?;
-                    // Commands are short and each waits for its answer.
-                    stream.set_nodelay(true)?;
-                    let channel = Channel::Plain(Timed { stream, deadline, stop });
+                    let channel = Channel::Plain(Timed { stream: stream?, deadline, stop });
                     return Ok(Self { channel });
                 }
-                Err(error) => failed = error,
+                Err(RecvTimeoutError::Timeout) if stop() => {
+                    return Err(io::Error::other("the program was asked to end"));
+                }
+                Err(RecvTimeoutError::Timeout) if Instant::now() < deadline + LOOK => {}
+                Err(_) => {
+                    let why = "its name is not looked up in time";
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+                }
             }
         }
-        Err(failed)
     }
 
     /// From here on all is encrypted.

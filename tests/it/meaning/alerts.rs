@@ -174,9 +174,9 @@ fn what_a_killed_process_was_sending_is_sent_without_news() {
     let sentinel = sentinel.file("take", format!("#!/bin/sh\ncat >> {}\n", taken.display()));
     let program = sentinel.path("take");
     fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    // Two minutes later, another process may try.
+    // Four minutes later, another process may try.
     sentinel.ask_store(
-        "INSERT INTO alert VALUES (1, 'command', unixepoch() - 115, NULL, 'it is being sent') RETURNING 1",
+        "INSERT INTO alert VALUES (1, 'command', unixepoch() - 235, NULL, 'it is being sent') RETURNING 1",
     );
     let sentinel = sentinel.set(format!("alert.command={}", program.display()));
     let _follower = Killed(sentinel.command(&["--follow", "-q"]).spawn().unwrap());
