@@ -75,12 +75,9 @@ pub fn run(host: &Host, words: impl IntoIterator<Item = OsString>) -> Status {
         // All others tell what was judged.
         Some(command) => {
             let loaded = config::load(args.config.as_deref(), &args.set);
-            with_config(loaded, |config, odd| {
-                let dovecot = meaning::Dovecot::ask(command, config);
-                match service_user::become_it(config) {
-                    Ok(()) => meaning::run(host, &args, dovecot, (config, odd)),
-                    Err(status) => status,
-                }
+            let ask = |config: &Config| meaning::Dovecot::ask(command, config);
+            asking_before(loaded, ask, |dovecot, config, odd| {
+                meaning::run(host, &args, dovecot, (config, odd))
             })
         }
         _ if args.sql_export || args.sql_import => {
@@ -163,9 +160,21 @@ fn as_service_user(
     loaded: config::Loaded,
     then: impl FnOnce(&Config, &[Note]) -> Status,
 ) -> Status {
-    with_config(loaded, |config, odd| match service_user::become_it(config) {
-        Ok(()) => then(config, odd),
-        Err(status) => status,
+    asking_before(loaded, |_| (), |(), config, odd| then(config, odd))
+}
+
+/// The same after root has asked what others are not told.
+fn asking_before<T>(
+    loaded: config::Loaded,
+    ask: impl FnOnce(&Config) -> T,
+    then: impl FnOnce(T, &Config, &[Note]) -> Status,
+) -> Status {
+    with_config(loaded, |config, odd| {
+        let asked = ask(config);
+        match service_user::become_it(config) {
+            Ok(()) => then(asked, config, odd),
+            Err(status) => status,
+        }
     })
 }
 
