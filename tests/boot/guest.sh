@@ -12,7 +12,7 @@ check() {
 }
 # The same of what must not be so.
 not() { ! "$@"; }
-has() { grep -q -- "$1" "$2"; }
+has() { grep -m 9 -- "$1" "$2"; }
 # The same of what must be so before long.
 soon() { for _ in $(seq 60); do ! "$@" >/dev/null 2>&1 || return 0; sleep 1; done; "$@"; }
 rows() { equals "$(grep -c bob $csv)" "$1"; }
