@@ -43,6 +43,16 @@ impl<'r> Actions<'r> {
         (self.record)(what);
     }
 
+    /// Lets systemd forget which services failed with what is replaced or removed now: `systemctl --failed` and
+    /// `doctor` would name them until their next run. Nothing is wrong if there are none.
+    pub fn forget_failures(&mut self) {
+        if self.place.has_systemd()
+            && let Err(error) = run(&["systemctl", "reset-failed", "maillogsentinel*.service"])
+        {
+            self.record(&format!("NOT DONE: {error}"));
+        }
+    }
+
     /// Takes back all that was done, the last first; gives what is left, and whether that is on purpose.
     pub fn undo(mut self) -> (Vec<String>, bool) {
         let (mut kept, mut left) = (Vec::new(), Vec::new());

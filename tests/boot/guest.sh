@@ -14,7 +14,7 @@ check() {
 not() { ! "$@"; }
 has() { grep -m 9 -- "$1" "$2"; }
 # The same of what must be so before long.
-soon() { for _ in $(seq 60); do ! "$@" >/dev/null 2>&1 || return 0; sleep 1; done; "$@"; }
+soon() { for _ in $(seq 180); do ! "$@" >/dev/null 2>&1 || return 0; sleep 1; done; "$@"; }
 rows() { equals "$(grep -c bob $csv)" "$1"; }
 told() { has "$1" <(systemctl show --property StatusText maillogsentinel-follow.service); }
 equals() { [ "$1" = "$2" ] || { echo "$1"; return 1; }; }

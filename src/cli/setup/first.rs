@@ -29,7 +29,15 @@ pub(super) struct Steps {
 
 impl Steps {
     /// Those that are missing here, or were asked for.
-    pub(super) fn new(config: &Config, answers: &Answers, place: &Place) -> Self {
+    ///
+    /// `former` is what runs have gone by until now: a timer of a package may have been faster than setup, and have
+    /// looked for a log that is not there.
+    pub(super) fn new(
+        config: &Config,
+        former: Option<&Config>,
+        answers: &Answers,
+        place: &Place,
+    ) -> Self {
         let is_here = !place.is_staging();
         let databases = [&config.countries, &config.networks];
         let missing = databases.iter().any(|it| it.paths.iter().any(|path| !path.exists()));
@@ -37,7 +45,9 @@ impl Steps {
             databases: is_here && missing && answers.download.unwrap_or(true),
             // A first run that failed may have left one of them.
             run: is_here
-                && !(config.paths.state_dir.join(FILE_NAME).exists() && config.paths.csv.is_file()),
+                && !(config.paths.state_dir.join(FILE_NAME).exists()
+                    && config.paths.csv.is_file()
+                    && former.is_some_and(|it| it.paths.mail_logs == config.paths.mail_logs)),
             message: is_here && answers.test_message,
         }
     }

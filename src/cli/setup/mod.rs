@@ -148,7 +148,9 @@ fn install(host: &Host, args: &Args, place: &Place) -> Result<Status, Stop> {
         program: &program,
     };
     let changes = plan(&wanted, place)?;
-    let first = first::Steps::new(&config, &answers, place);
+    let former = config::read(&place.at(&target)).ok();
+    let former = former.and_then(|text| check(&text, &target, &[]).ok()).map(|(it, _)| it);
+    let first = first::Steps::new(&config, former.as_ref(), &answers, place);
     if changes.is_empty() && first.are_none() {
         let _ = writeln!(
             anstream::stdout(),
@@ -195,6 +197,7 @@ fn carry_out(
     match done {
         Err(why) => Ok(take_back(actions, &why)),
         Ok(problems) => {
+            actions.forget_failures();
             let kept = actions.kept().to_vec();
             Ok(told(&kept, &problems, config, place))
         }
@@ -359,6 +362,7 @@ fn uninstall(host: &Host, args: &Args, place: &Place) -> Result<Status, Stop> {
         ))),
         Err(why) => Ok(take_back(actions, &why)),
         Ok(()) => {
+            actions.forget_failures();
             let _ = writeln!(anstream::stdout(), "\nRemoved.");
             Ok(Status::Done)
         }
