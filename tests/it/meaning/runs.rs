@@ -88,6 +88,7 @@ fn what_is_judged_hour_by_hour_is_what_is_judged_at_once() {
         assert_eq!(at_once.ask_store(&some), "0");
     }
     have_the_same_rows(&hourly, &at_once);
+    super::away_from_midnight();
     let questions: [(&[&str], i32); 5] = [
         (&["campaigns", "--all", "--json"], 0),
         (&["accounts", "--attacked", "--json"], 0),

@@ -78,6 +78,7 @@ fn what_is_vouched_for_is_what_was_meant() {
 
 #[test]
 fn a_forgotten_telephone_is_no_attacker() {
+    let day = ago(30).get(..10).unwrap().to_owned();
     let mut log = Vec::new();
     for day in (3..=10).rev() {
         log.extend(success(&ago(day * DAY), "198.18.7.5", "carol@example.org"));
@@ -91,7 +92,6 @@ fn a_forgotten_telephone_is_no_attacker() {
     let why = Ran::of(&mut sentinel.command(&["why", "198.18.7.5"])).exits(0).stdout;
     assert!(why.contains("no attacker") && why.contains("every 15 min"), "{why}");
     assert!(why.contains("the account had logged in from there"), "{why}");
-    let day = ago(30).get(..10).unwrap().to_owned();
     let report = ["--report", "--date", &day, "-q", "--output", "-"];
     let text = Ran::of(&mut sentinel.command(&report)).exits(0).stdout;
     let today = format!("SELECT count(*) FROM failure WHERE date(time, 'unixepoch') = '{day}'");
