@@ -206,11 +206,13 @@ fn what_a_thief_sent_is_no_measure_for_the_next_one() {
     for day in (5..=20).rev() {
         log.extend(success(&ago(day * DAY), "198.18.7.5", "alice@example.org"));
     }
+    // From noon on: all of them are of one day.
     let sent = |back: i64, address: &str, user: &str| {
-        (0..400)
-            .map(|at| success(&ago(back * DAY - at / 4), address, user))
-            .collect::<Vec<_>>()
-            .concat()
+        let day = ago(back * DAY).get(..10).unwrap().to_owned();
+        let stamp = |at: i32| {
+            format!("{day}T{:02}:{:02}:{:02}+00:00", 12 + at / 240, at / 4 % 60, at % 4 * 15)
+        };
+        (0..400).map(|at| success(&stamp(at), address, user)).collect::<Vec<_>>().concat()
     };
     log.extend(sent(4, "203.0.113.77", "alice@example.org"));
     let sentinel = Sentinel::default().file("country.csv", COUNTRIES).file("mail.log", log);
