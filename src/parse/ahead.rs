@@ -54,8 +54,8 @@ impl Scanner {
 
     /// What matters of the lines so far for those that follow, besides the auth service.
     pub fn state(&self) -> State {
-        let time = self.last_time();
-        State { time, dated: self.dated, joining: self.joining.known(time) }
+        let joining = self.joining.known(self.chronology.seen());
+        State { time: self.last_time(), dated: self.dated, joining }
     }
 
     /// Goes on where `later`, made by [`Scanner::ahead`], stopped; false if what it `assumed` is

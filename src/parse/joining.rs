@@ -62,7 +62,7 @@ impl Joining {
         let mut then = self.clone();
         // Of a block, only the first and the last line were asked for their time.
         let last = if self.is_on { None } else { then.catch_up(&[], times) };
-        let names = then.names.to_bytes(times.last().max(last));
+        let names = then.names.to_bytes(times.seen().max(last));
         match (self.is_on, names.is_empty()) {
             (false, true) => names,
             (is_on, _) => [&[if is_on { b'+' } else { b'-' }], &*names].concat(),
@@ -132,7 +132,9 @@ impl Joining {
             return self.clone();
         }
         let mut then = Self { kept: before.to_vec(), has_hole: true, ..Self::default() };
-        then.catch_up(&[], times);
+        if let Some(time) = then.catch_up(&[], times) {
+            then.names.reach(time);
+        }
         Self { is_on: true, ..then }
     }
 
@@ -188,7 +190,7 @@ impl Joining {
                 }
             }
         }
-        times.last()
+        times.seen()
     }
 }
 

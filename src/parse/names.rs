@@ -92,6 +92,13 @@ impl Names {
         self.blind_until.is_some_and(|until| time < until)
     }
 
+    /// Remembers that `time` came: who could see once is not blind again if the clock is set back.
+    pub fn reach(&mut self, time: Timestamp) {
+        if !self.is_blind(time) {
+            self.blind_until = None;
+        }
+    }
+
     /// Learns from a line, of the kind that [`read`] gives; gives the user of an attempt whose line
     /// names none.
     ///
@@ -186,6 +193,7 @@ impl Names {
                 self.blind(time);
             }
         }
+        self.reach(time);
         let waiting = if self.is_blind(time) { Waiting::Unclear } else { Waiting::Nobody };
         let new = Client { last: time, waiting };
         let client = self.clients.entry((host.into(), address)).or_insert_with(|| new.clone());

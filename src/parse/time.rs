@@ -47,6 +47,7 @@ pub struct Chronology {
     zone: TimeZone,
     latest: Timestamp,
     last: Option<Timestamp>,
+    seen: Option<Timestamp>,
     years_back: i16,
     hour: Option<Hour>,
     too_late: bool,
@@ -73,7 +74,7 @@ impl Chronology {
     ) -> Self {
         let latest = modified.max(last.unwrap_or(modified));
         let latest = latest.saturating_add(CLOCK_SLACK).unwrap_or(Timestamp::MAX);
-        Self { zone, latest, last, years_back, hour: None, too_late: false }
+        Self { zone, latest, last, seen: last, years_back, hour: None, too_late: false }
     }
 
     /// The instant of `stamp`; `None` for a date that no year has.
@@ -91,7 +92,8 @@ impl Chronology {
                 }
             }
         };
-        // A stamp from the future tells nothing of the lines that follow.
+        self.seen = Some(time);
+        // A stamp from the future tells nothing of the years of lines that follow.
         if time <= self.latest {
             self.last = Some(time);
         }
@@ -111,9 +113,14 @@ impl Chronology {
         &self.zone
     }
 
-    /// The instant of the last stamp.
+    /// The instant of the last stamp that is not from the future.
     pub fn last(&self) -> Option<Timestamp> {
         self.last
+    }
+
+    /// The instant of the last stamp, whatever it is: how long ago something was, as lines have it.
+    pub fn seen(&self) -> Option<Timestamp> {
+        self.seen
     }
 
     /// Whether the file turned out to span more years than the first guess allowed: read it again
