@@ -35,7 +35,7 @@ fn several_threads_find_what_one_finds() {
         let parts = log(&mut rng);
         let zone = if rng.bool() { TimeZone::UTC } else { TimeZone::get("Europe/Berlin").unwrap() };
         // Lines may be from days after their file was written: a clock that was wrong, a copy.
-        let age = Duration::from_hours(if seed % 4 == 1 { 48 } else { 0 });
+        let age = Duration::from_secs(if seed % 4 == 1 { 48 * 3600 } else { 0 });
         let read = |threads| {
             let host = Host { zone: zone.clone(), threads, piece_bytes: 1, ..Host::real() };
             recorded(&parts, age, &host)
